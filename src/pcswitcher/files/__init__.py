@@ -1,0 +1,1 @@
+"""The file engine: rules, scan, delta, transfer, apply, verify."""

@@ -1,0 +1,1 @@
+"""Plain types everyone shares: errors, levels, events, text. Imports nothing of ours."""

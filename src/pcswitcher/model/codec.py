@@ -1,0 +1,109 @@
+"""Typed values to JSON and back, for the wire, the plan, records and states.
+
+Bytes travel as escaped text (``model.text``), enums as their values, attrs classes as objects, times
+as ISO 8601 with offset. Unknown keys and wrong types are refused: data from another machine or an
+older program is checked once, here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from functools import lru_cache
+from typing import TypeAlias, TypeVar
+
+from cattrs import Converter
+from cattrs.errors import BaseValidationError, StructureHandlerNotFoundError
+from cattrs.v import transform_error
+
+from pcswitcher.model.errors import FormatError
+from pcswitcher.model.text import escape, unescape
+
+JsonValue: TypeAlias = "dict[str, JsonValue] | list[JsonValue] | str | int | float | bool | None"
+
+T = TypeVar("T")
+
+
+def to_json(value: object, shape: object = None) -> JsonValue:
+    """Turn a typed value into plain JSON data. ``shape`` gives the static type where the value alone is not enough."""
+    result: JsonValue = _converter().unstructure(value, unstructure_as=shape)
+    return result
+
+
+def from_json(shape: type[T], data: JsonValue) -> T:
+    """Build a value of type ``shape`` from JSON data. Raises FormatError naming what does not fit."""
+    try:
+        return _converter().structure(data, shape)
+    except BaseValidationError as error:
+        raise FormatError("; ".join(transform_error(error))) from error
+    except (StructureHandlerNotFoundError, TypeError, ValueError, KeyError, AttributeError) as error:
+        raise FormatError(f"not a {getattr(shape, '__name__', shape)}: {error}") from error
+
+
+def dumps(value: object, *, indent: int | None = None) -> str:
+    """Turn a typed value into JSON text, one line unless ``indent`` is given."""
+    return dump_plain(to_json(value), indent=indent)
+
+
+def dump_plain(data: JsonValue, *, indent: int | None = None) -> str:
+    """Turn plain JSON data into text, ASCII only, so that no reader's locale matters."""
+    return json.dumps(data, ensure_ascii=True, indent=indent, separators=(",", ":") if indent is None else None)
+
+
+def loads(shape: type[T], text: str | bytes) -> T:
+    """Read JSON text as a value of type ``shape``. Raises FormatError."""
+    try:
+        data: JsonValue = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"not JSON: {error}") from error
+    return from_json(shape, data)
+
+
+@lru_cache(maxsize=1)
+def _converter() -> Converter:
+    converter = Converter(forbid_extra_keys=True, omit_if_default=False)
+    converter.register_unstructure_hook(bytes, escape)
+    converter.register_unstructure_hook(datetime, datetime.isoformat)
+    # By predicate, not by type: an enum of str or int must stay an enum.
+    for shape, read in _READERS.items():
+        converter.register_structure_hook_func(shape.__eq__, _hook(read))
+    return converter
+
+
+def _hook(read: Callable[[object], object]) -> Callable[[object, object], object]:
+    return lambda data, _shape: read(data)
+
+
+def _text(data: object) -> str:
+    if not isinstance(data, str):
+        raise TypeError(f"expected text, found {type(data).__name__}")
+    return data
+
+
+def _integer(data: object) -> int:
+    if isinstance(data, bool) or not isinstance(data, int):
+        raise TypeError(f"expected a whole number, found {type(data).__name__}")
+    return data
+
+
+def _boolean(data: object) -> bool:
+    if not isinstance(data, bool):
+        raise TypeError(f"expected true or false, found {type(data).__name__}")
+    return data
+
+
+def _time(data: object) -> datetime:
+    value = datetime.fromisoformat(_text(data))
+    if value.tzinfo is None:
+        raise ValueError(f"{data} has no UTC offset")
+    return value
+
+
+_READERS: dict[type, Callable[[object], object]] = {
+    bytes: lambda data: unescape(_text(data)),
+    datetime: _time,
+    str: _text,
+    int: _integer,
+    bool: _boolean,
+}

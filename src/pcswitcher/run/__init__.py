@@ -1,0 +1,1 @@
+"""One sync from connect to record: pipeline, plan, review, history."""

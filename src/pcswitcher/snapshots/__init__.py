@@ -1,0 +1,1 @@
+"""Subvolumes and snapshots of btrfs: found, made, listed, deleted."""
