@@ -1,0 +1,1 @@
+"""The job ``files``: home folders, with the shipped policy in ``rules.toml``."""
