@@ -216,7 +216,8 @@ class Machine(abc.ABC):
 
         ``environment`` is added to a clean one (PATH, LC_ALL=C.UTF-8, HOME). ``timeout`` is in seconds. With a
         ``listener`` the output goes there and is not kept; without one at most CAPTURE_LIMIT bytes are.
-        Cancelling ends the program: SIGTERM to its process group, SIGKILL after a grace. Raises ProgramError when it cannot be started, ProgramTimeoutError, ConnectionLostError.
+        Cancelling ends the program: SIGTERM to its process group, SIGKILL after a grace. Raises ProgramError
+        when it cannot be started, ProgramTimeoutError, ConnectionLostError.
         A failing status does not raise: see ``Completed.check``.
         """
 

@@ -1,0 +1,286 @@
+"""A machine behind an agent: what ``Machine`` promises, over one wire."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import TypeVar, cast
+
+import attrs
+
+from pcswitcher import __version__
+from pcswitcher.machine.api import (
+    AgentLog,
+    Completed,
+    Exposed,
+    Listener,
+    Machine,
+    MachineFacts,
+    OutputListener,
+    P,
+    ProgressReport,
+    R,
+)
+from pcswitcher.machine.frames import PROTOCOL, Answer, Failure, Message, Notification, Request
+from pcswitcher.machine.process import Capture, as_bytes
+from pcswitcher.machine.rpc import Call, Greeting, ProgramEnd, RunProgram, error_from, pack, unpack
+from pcswitcher.machine.wire import Wire
+from pcswitcher.model.codec import JsonValue, from_json, to_json
+from pcswitcher.model.errors import ConnectionLostError, FormatError, PcSwitcherError, ProtocolError
+from pcswitcher.model.events import Level
+from pcswitcher.model.text import escape, unescape
+
+CANCEL_GRACE = 8.0
+"""Seconds a cancelled call gets to end on its machine before its caller goes on."""
+
+T = TypeVar("T")
+LogSink = Callable[[AgentLog], None]
+
+
+@attrs.frozen(kw_only=True)
+class Liveness:
+    """How a dead link is told from a quiet one: a ping every ``interval`` seconds, given up after ``limit``."""
+
+    interval: float = 5.0
+    limit: float = 20.0
+
+
+@attrs.define
+class _Pending:
+    answer: asyncio.Future[JsonValue]
+    listener: Listener
+    output: Callable[[int, bytes], None] | None = None
+
+
+def _no_log(_: AgentLog) -> None:
+    return None
+
+
+class AgentMachine(Machine):
+    """One PC driven through its agent."""
+
+    def __init__(self, name: str, wire: Wire, *, liveness: Liveness | None = None, log: LogSink = _no_log) -> None:
+        self.name = name
+        self.round_trip = 0.0
+        """Seconds of the last ping."""
+        self._wire = wire
+        self._liveness = liveness or Liveness()
+        self._log = log
+        self._numbers = itertools.count(1)
+        self._pending: dict[int, _Pending] = {}
+        self._lost: PcSwitcherError | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def greet(self) -> MachineFacts:
+        """Say hello and start listening. Raises ProtocolError when the versions do not understand each other."""
+        self._tasks.append(asyncio.create_task(self._receive(), name=f"receive from {self.name}"))
+        greeting = Greeting(protocol=PROTOCOL, version=__version__, name=self.name, liveness=self._liveness.limit)
+        async with self._patience():
+            self.facts = from_json(MachineFacts, await self._request("hello", to_json(greeting)))
+        self._tasks.append(asyncio.create_task(self._ping(), name=f"ping {self.name}"))
+        return self.facts
+
+    def log_to(self, sink: LogSink) -> None:
+        """Send log lines of this machine's functions to ``sink`` from now on."""
+        self._log = sink
+
+    async def call_listening(self, listener: Listener, function: Exposed[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """See Machine."""
+        types = function.parameter_types()
+        bound = function.bind(*args, **kwargs)
+        call = Call(function=function.name, arguments={name: to_json(bound[name], types[name]) for name in types})
+        result = await self._request("call", to_json(call), listener)
+        return from_json(function.result_type(), result)
+
+    async def run(
+        self,
+        arguments: Sequence[str | bytes],
+        *,
+        stdin: bytes = b"",
+        timeout: float | None = None,
+        environment: Mapping[str, str] | None = None,
+        directory: str | None = None,
+        listener: OutputListener | None = None,
+    ) -> Completed:
+        """See Machine."""
+        capture = Capture()
+        words = as_bytes(arguments)
+        request = RunProgram(
+            arguments=words,
+            stdin=pack(stdin),
+            timeout=timeout,
+            environment=dict(environment or {}),
+            directory=directory,
+        )
+        answer = await self._request("run", to_json(request), output=listener or capture.keep)
+        return Completed(
+            machine=self.name,
+            arguments=tuple(map(escape, words)),
+            status=from_json(ProgramEnd, answer).status,
+            stdout=bytes(capture.streams[1]),
+            stderr=bytes(capture.streams[2]),
+        )
+
+    async def close(self) -> None:
+        """See Machine."""
+        self._wire.close()
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._give_up(ConnectionLostError(f"{self.name}: the connection is closed"))
+
+    def lose(self, reason: str) -> None:
+        """Take the machine for gone: every waiting call fails with ``reason``."""
+        self._give_up(
+            ConnectionLostError(f"{self.name}: {reason}", "check the network, then start the same command again")
+        )
+        self._wire.close()
+
+    async def _request(
+        self,
+        method: str,
+        params: JsonValue,
+        listener: Listener | None = None,
+        output: Callable[[int, bytes], None] | None = None,
+    ) -> JsonValue:
+        if self._lost:
+            raise self._lost
+        number = next(self._numbers)
+        answer: asyncio.Future[JsonValue] = asyncio.get_running_loop().create_future()
+        self._pending[number] = _Pending(answer, listener or Listener(), output)
+        try:
+            await self._send(Request(number, method, cast("dict[str, JsonValue]", params)))
+            return await asyncio.shield(answer)
+        except asyncio.CancelledError:
+            await self._cancel(number, answer)
+            raise
+        finally:
+            self._pending.pop(number, None)
+            if answer.done() and not answer.cancelled():
+                answer.exception()  # seen, whoever waited
+
+    async def _cancel(self, number: int, answer: asyncio.Future[JsonValue]) -> None:
+        if self._lost:
+            return
+        with contextlib.suppress(ConnectionLostError):
+            await self._send(Notification("cancel", {"id": number}))
+            await asyncio.wait({answer}, timeout=CANCEL_GRACE)
+
+    async def _send(self, message: Message) -> None:
+        try:
+            await self._wire.send(message)
+        except OSError as error:
+            self.lose("the connection to the agent broke")
+            raise self._lost or ConnectionLostError(str(error)) from error
+
+    async def _receive(self) -> None:
+        try:
+            while (message := await self._wire.receive()) is not None:
+                self._take(message)
+            self.lose("the agent ended or the connection broke")
+        except PcSwitcherError as error:
+            self._give_up(error if isinstance(error, ProtocolError) else ProtocolError(f"{self.name}: {error.message}"))
+            self._wire.close()
+
+    def _take(self, message: Message) -> None:
+        match message:
+            case Answer(id=number, result=result):
+                self._settle(number, lambda answer: answer.set_result(result))
+            case Failure(id=number):
+                error = error_from(message, self.name)
+                self._settle(number, lambda answer: answer.set_exception(error))
+            case Notification(method=method, params=params):
+                self._notify(method, params)
+            case Request():
+                raise ProtocolError(f"{self.name}: an agent may not ask")
+
+    def _settle(self, number: int, how: Callable[[asyncio.Future[JsonValue]], None]) -> None:
+        pending = self._pending.get(number)
+        if pending and not pending.answer.done():
+            how(pending.answer)
+
+    def _notify(self, method: str, params: dict[str, JsonValue]) -> None:
+        pending = self._pending.get(_field(params, "id", int))
+        if pending is None:
+            return  # a late word of a call that was given up
+        try:
+            self._hear(pending, method, params)
+        except ProtocolError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a listener's failure belongs to its call
+            if not pending.answer.done():
+                pending.answer.set_exception(error)
+                self._tasks.append(asyncio.create_task(self._cancel(_field(params, "id", int), pending.answer)))
+
+    def _hear(self, pending: _Pending, method: str, params: dict[str, JsonValue]) -> None:
+        listener = pending.listener
+        match method:
+            case "progress":
+                listener.progress(_progress(params))
+            case "chunk":
+                listener.chunk(unpack(params.get("data")))
+            case "log":
+                (listener.log or self._log)(_agent_log(params))
+            case "output" if pending.output is not None:
+                stream = _field(params, "stream", int)
+                if stream not in {1, 2}:
+                    raise ProtocolError(f"{self.name}: output of stream {stream}")
+                pending.output(stream, unpack(params.get("data")))
+            case _:
+                raise ProtocolError(f"{self.name}: an unknown notification")
+
+    async def _ping(self) -> None:
+        with contextlib.suppress(PcSwitcherError):
+            while True:
+                await asyncio.sleep(self._liveness.interval)
+                started = time.monotonic()
+                async with self._patience():
+                    await self._request("ping", {})
+                self.round_trip = time.monotonic() - started
+
+    @contextlib.asynccontextmanager
+    async def _patience(self) -> AsyncIterator[None]:
+        """Give the other side ``liveness.limit`` seconds; take it for gone after that."""
+        try:
+            async with asyncio.timeout(self._liveness.limit):
+                yield
+        except TimeoutError:
+            self.lose(f"no answer for {self._liveness.limit:g} s")
+            raise self._lost or ConnectionLostError(self.name) from None
+
+    def _give_up(self, error: PcSwitcherError) -> None:
+        self._lost = self._lost or error
+        for pending in list(self._pending.values()):
+            if not pending.answer.done():
+                pending.answer.set_exception(self._lost)
+
+
+def _field(params: dict[str, JsonValue], name: str, shape: type[T]) -> T:
+    value = params.get(name)
+    if not isinstance(value, shape) or isinstance(value, bool):
+        raise ProtocolError(f"a notification lacks a proper {name}")
+    return value
+
+
+def _progress(params: dict[str, JsonValue]) -> ProgressReport:
+    return ProgressReport(
+        done=_field(params, "done", int),
+        total=_field(params, "total", int),
+        unit=_field(params, "unit", str),
+        item=unescape(_field(params, "item", str)),
+    )
+
+
+def _agent_log(params: dict[str, JsonValue]) -> AgentLog:
+    try:
+        return AgentLog(
+            level=Level(_field(params, "level", int)),
+            message=_field(params, "message", str),
+            fields=from_json(dict[str, str], params.get("fields")),
+        )
+    except (ValueError, FormatError) as error:
+        raise ProtocolError("a log line in the wrong form") from error

@@ -1,0 +1,174 @@
+"""The one place that runs programs for a machine.
+
+A program gets its own process group, a clean environment, and an end: whatever happens to its caller, the
+group is told SIGTERM and, after a grace, SIGKILL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
+
+import attrs
+
+from pcswitcher.machine.api import CAPTURE_LIMIT, Completed
+from pcswitcher.model.errors import ProgramError, ProgramTimeoutError
+from pcswitcher.model.text import escape, human_size
+
+GRACE = 3.0
+"""Seconds between SIGTERM and SIGKILL."""
+PIECE = 64 * 1024
+CLEAN_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+Sink = Callable[[int, bytes], Awaitable[None]]
+
+
+@attrs.frozen(kw_only=True)
+class Program:
+    """A program to run: arguments (the first is its name), what it reads, its limits and surroundings."""
+
+    arguments: tuple[bytes, ...]
+    stdin: bytes = b""
+    timeout: float | None = None
+    """Seconds; None: no limit."""
+    environment: dict[str, str] = attrs.field(factory=dict[str, str])
+    """Added to the clean environment."""
+    directory: str | None = None
+
+    @property
+    def title(self) -> str:
+        """The program's name as people read it."""
+        return escape(self.arguments[0])
+
+
+class Runner(Protocol):
+    """Runs a program and gives its output piece by piece to a sink. The fake machine brings its own."""
+
+    async def __call__(self, machine: str, program: Program, sink: Sink | None) -> Completed:
+        """Run ``program`` to its end. See ``run_program``."""
+        ...
+
+
+def as_bytes(arguments: Sequence[str | bytes]) -> tuple[bytes, ...]:
+    """Arguments as the kernel takes them."""
+    return tuple(os.fsencode(argument) for argument in arguments)
+
+
+def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """The environment every program starts from: nothing of the caller's leaks in."""
+    return {"PATH": CLEAN_PATH, "LC_ALL": "C.UTF-8", "HOME": "/root", **extra}
+
+
+class Capture:
+    """Keeps a program's output, up to CAPTURE_LIMIT bytes."""
+
+    def __init__(self) -> None:
+        self.streams: dict[int, bytearray] = {1: bytearray(), 2: bytearray()}
+
+    async def __call__(self, stream: int, data: bytes) -> None:
+        """Be a Sink."""
+        self.keep(stream, data)
+
+    def keep(self, stream: int, data: bytes) -> None:
+        """Keep one piece. Raises ProgramError when the program prints more than is kept."""
+        self.streams[stream] += data
+        if sum(map(len, self.streams.values())) > CAPTURE_LIMIT:
+            raise ProgramError(f"the program printed more than {human_size(CAPTURE_LIMIT)}")
+
+
+async def run_program(machine: str, program: Program, sink: Sink | None) -> Completed:
+    """Run ``program`` on this machine and wait for it.
+
+    With a ``sink`` the output goes there, at the sink's pace; without one it is in the result. Raises
+    ProgramError when it cannot be started or prints too much, ProgramTimeoutError when it outlives its time.
+    """
+    capture = Capture()
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *program.arguments,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=clean_environment(program.environment),
+            cwd=program.directory,
+            process_group=0,
+        )
+    except OSError as error:
+        raise ProgramError(
+            f"{machine}: {program.title} cannot be started: {error.strerror}",
+            f"install it on {machine}" if isinstance(error, FileNotFoundError) else "",
+        ) from error
+    try:
+        async with asyncio.timeout(program.timeout):
+            await _converse(process, program.stdin, sink or capture)
+    except TimeoutError as error:
+        raise ProgramTimeoutError(f"{machine}: {program.title} did not end within {program.timeout:g} s") from error
+    finally:
+        await _end(process)
+    status = process.returncode or 0
+    return Completed(
+        machine=machine,
+        arguments=tuple(map(escape, program.arguments)),
+        status=128 - status if status < 0 else status,
+        stdout=bytes(capture.streams[1]),
+        stderr=bytes(capture.streams[2]),
+    )
+
+
+async def _converse(process: asyncio.subprocess.Process, stdin: bytes, sink: Sink) -> None:
+    streams = ((1, process.stdout), (2, process.stderr))
+    readers = [asyncio.ensure_future(_drain(number, stream, sink)) for number, stream in streams if stream is not None]
+    tasks = [asyncio.ensure_future(_feed(process, stdin)), asyncio.ensure_future(_wait(process, readers)), *readers]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _wait(process: asyncio.subprocess.Process, readers: list[asyncio.Task[None]]) -> None:
+    await process.wait()
+    # What the program left running may hold its pipes open: the program has ended, so must they.
+    _, still_open = await asyncio.wait(readers, timeout=GRACE)
+    if still_open:
+        _signal_group(process.pid, signal.SIGKILL)
+
+
+async def _feed(process: asyncio.subprocess.Process, stdin: bytes) -> None:
+    writer = process.stdin
+    if writer is None:
+        return
+    with contextlib.suppress(OSError):  # a program need not read all it is given
+        writer.write(stdin)
+        await writer.drain()
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+
+
+async def _drain(number: int, stream: asyncio.StreamReader, sink: Sink) -> None:
+    while data := await stream.read(PIECE):
+        await sink(number, data)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """End the process' group for good: politely, then not."""
+    if process.returncode is None:
+        _signal_group(process.pid, signal.SIGTERM)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GRACE):
+                await process.wait()
+    _signal_group(process.pid, signal.SIGKILL)
+    await process.wait()
+
+
+def _signal_group(group: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
