@@ -15,82 +15,29 @@ A rule is a gitignore pattern with a class. Which rule decides about an entry ("
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from enum import StrEnum
+from collections.abc import Iterator, Mapping
 
 import attrs
 
-from pcswitcher.files.patterns import Pattern, PatternIndex, Prefilter
+from pcswitcher.files.patterns import PatternIndex, Prefilter
+from pcswitcher.files.rule import Rule, RuleClass, RuleScope, RuleTarget, RuleTexts, TreeKind
+from pcswitcher.files.rules_text import SHIPPED, compile_rule, parse_rules
 from pcswitcher.model.text import escape, printable
 
+__all__ = [
+    "DIRECTORY_FILE",
+    "Rule",
+    "RuleClass",
+    "RuleScope",
+    "RuleSet",
+    "RuleTarget",
+    "RuleTexts",
+    "TreeKind",
+    "Verdict",
+    "explain",
+]
+
 DIRECTORY_FILE = b".pcswitcherignore"
-
-
-class RuleClass(StrEnum):
-    """What a rule says about the paths it matches."""
-
-    SYNC = "sync"  # travels
-    NEVER = "never"  # belongs to this machine
-    VOLATILE = "volatile"  # travels, but is never a conflict
-    ASK = "ask"  # stays behind until the user has answered
-
-    @property
-    def excludes(self) -> bool:
-        """Whether a path of this class stays where it is."""
-        return self in {RuleClass.NEVER, RuleClass.ASK}
-
-
-class RuleScope(StrEnum):
-    """From where a pattern counts its path."""
-
-    HOME = "home"  # from every home folder of the tree
-    TREE = "tree"  # from the root of the tree
-
-
-class TreeKind(StrEnum):
-    """Where the home folders of a tree are."""
-
-    HOMES = "homes"  # every first-level directory is one: /home
-    HOME = "home"  # the tree itself is one: /root
-
-
-class RuleTarget(StrEnum):
-    """Which kind of entries a rule is about."""
-
-    ANY = "any"
-    SOCKET = "socket"
-
-
-@attrs.frozen
-class Rule:
-    """One line of policy.
-
-    ``pattern`` is gitignore syntax without the leading ``!`` (that became the class ``sync``); bytes
-    that are no UTF-8 stand in it as surrogates (PEP 383). ``origin`` is "shipped" or the file the rule
-    was read from, ``line`` its line there, from 1. A ``final`` rule cannot be undone by another source.
-    """
-
-    pattern: str
-    rule_class: RuleClass
-    reason: str
-    origin: str
-    line: int
-    final: bool = False
-    scope: RuleScope = RuleScope.HOME
-    target: RuleTarget = RuleTarget.ANY
-
-
-@attrs.frozen
-class RuleTexts:
-    """Everything a machine needs to build the RuleSet of one tree; made of plain values for the wire.
-
-    ``tree`` is the absolute path of the live tree. ``rules`` stand from weak to strong: shipped
-    defaults, the user's, shipped final ones.
-    """
-
-    tree: bytes
-    kind: TreeKind
-    rules: tuple[Rule, ...]
 
 
 @attrs.frozen
@@ -122,14 +69,15 @@ class RuleSet:
     def build(cls, texts: RuleTexts) -> RuleSet:
         """Compile the rules of ``texts``. Raises SettingsError for a pattern that is no gitignore pattern."""
         compiled = [(rule, compile_rule(rule)) for rule in texts.rules]
-        plain = [(rule, pattern) for rule, pattern in compiled if rule.target is RuleTarget.ANY]
-        sockets = [(rule, pattern) for rule, pattern in compiled if rule.target is RuleTarget.SOCKET]
-        home, tree = (
-            PatternIndex.build([pair for pair in plain if pair[0].scope is scope])
-            for scope in (RuleScope.HOME, RuleScope.TREE)
+        plain = [pair for pair in compiled if pair[0].target is RuleTarget.ANY]
+        return cls(
+            texts,
+            PatternIndex([pair for pair in plain if pair[0].scope is RuleScope.HOME]),
+            PatternIndex([pair for pair in plain if pair[0].scope is RuleScope.TREE]),
+            PatternIndex([pair for pair in compiled if pair[0].target is RuleTarget.SOCKET]),
+            Prefilter(pattern for _rule, pattern in plain),
+            {},
         )
-        prefilter = Prefilter.build(pattern for _rule, pattern in plain)
-        return cls(texts, home, tree, PatternIndex.build(sockets), prefilter, {})
 
     def with_directory_file(self, directory: bytes, content: bytes) -> RuleSet:
         """Add the ``.pcswitcherignore`` with ``content`` that stands in ``directory``.
@@ -137,20 +85,101 @@ class RuleSet:
         ``directory`` is relative to the tree root, b"" for the root itself. Gives a new set; this one
         stays as it is. Raises SettingsError naming file and line for a line that is no pattern.
         """
-        raise NotImplementedError
+        origin = escape(self._absolute(directory + b"/" + DIRECTORY_FILE if directory else DIRECTORY_FILE))
+        rules = parse_rules(content, origin, RuleClass.NEVER)
+        index = PatternIndex([(rule, compile_rule(rule)) for rule in rules])
+        return attrs.evolve(self, directories={**self._directories, directory: index})
 
     def excludes(self, path: bytes, is_directory: bool, *, is_socket: bool = False) -> bool:  # noqa: FBT001 - hot path
         """Say whether an entry stays behind, given that its directory does not (a walker prunes there).
 
         ``path`` is relative to the tree root, without a leading slash. Takes 1-2 µs for an ordinary name.
         """
-        raise NotImplementedError
+        if not (self._prefilter.may_match(path) or self._directories or is_socket):
+            return False
+        rule = self._own_rule(path, is_directory=is_directory, is_socket=is_socket)
+        return rule is not None and rule.rule_class.excludes
 
     def decide(self, path: bytes, is_directory: bool, *, is_socket: bool = False) -> Verdict:  # noqa: FBT001 - as excludes
-        """Say what holds for an entry and which rule decided, looking at every directory above it first."""
-        raise NotImplementedError
+        """Say what holds for an entry and which rule decided, looking at every directory above it first.
+
+        ``path`` as for ``excludes``; b"" is the root of the tree, which no rule can hold back.
+        """
+        absolute = self._absolute(path)
+        verdict = Verdict(RuleClass.SYNC, None, absolute, absolute)
+        for ancestor in _ancestors(path):
+            rule = self._own_rule(ancestor, is_directory=True, is_socket=False)
+            if rule is not None:
+                verdict = Verdict(rule.rule_class, rule, absolute, self._absolute(ancestor))
+                if rule.rule_class.excludes:
+                    return verdict
+        own = self._own_rule(path, is_directory=is_directory, is_socket=is_socket) if path else None
+        return verdict if own is None else Verdict(own.rule_class, own, absolute, absolute)
+
+    def _own_rule(self, path: bytes, *, is_directory: bool, is_socket: bool) -> Rule | None:
+        """The rule that wins among those matching the entry itself."""
+        shipped_or_user = self._base_rule(path, is_directory=is_directory, is_socket=is_socket)
+        if not self._directories or (shipped_or_user is not None and shipped_or_user.final):
+            return shipped_or_user
+        cut = path.rfind(b"/")
+        while True:
+            directory = path[:cut] if cut > 0 else b""
+            index = self._directories.get(directory)
+            if index is not None:
+                rule = index.strongest(path[cut + 1 :] if cut > 0 else path, is_directory)
+                if rule is not None:
+                    return rule
+            if cut <= 0:
+                return shipped_or_user
+            cut = path.rfind(b"/", 0, cut)
+
+    def _base_rule(self, path: bytes, *, is_directory: bool, is_socket: bool) -> Rule | None:
+        """The winner among shipped rules and the user's: a final one, else home before tree."""
+        inside = self._inside_home(path)
+        home = self._home.strongest(inside, is_directory) if inside else None
+        tree = self._tree.strongest(path, is_directory)
+        socket = self._sockets.strongest(inside, is_directory) if is_socket and inside else None
+        candidates = [rule for rule in (socket, home, tree) if rule is not None]
+        return next((rule for rule in candidates if rule.final), candidates[0] if candidates else None)
+
+    def _inside_home(self, path: bytes) -> bytes:
+        """The path as seen from its home folder; empty when it is one or lies in none."""
+        if self.texts.kind is TreeKind.HOME:
+            return path
+        return path.partition(b"/")[2]
+
+    def _absolute(self, path: bytes) -> bytes:
+        return self.texts.tree.rstrip(b"/") + b"/" + path if path else self.texts.tree
 
 
 def explain(verdict: Verdict) -> str:
-    """Say in one line of safe text what happens to a path and which rule decided, for ``pc-switcher why``."""
-    raise NotImplementedError
+    """Say in one line of safe text what happens to a path and which rule decided, for ``pc-switcher why``.
+
+    For example ``/home/sam/.ssh/id_ed25519 never travels: private keys belong to one machine (shipped
+    rule `.ssh/id_*`, final)``.
+    """
+    said = {
+        RuleClass.SYNC: "travels",
+        RuleClass.NEVER: "never travels",
+        RuleClass.VOLATILE: "travels and is never a conflict",
+        RuleClass.ASK: "stays here until you decide",
+    }[verdict.rule_class]
+    words = f"{escape(verdict.path)} {said}"
+    rule = verdict.rule
+    if rule is None:
+        return f"{words}: no rule speaks of it"
+    if verdict.decided_at != verdict.path:
+        words += f", like everything in {escape(verdict.decided_at)}"
+    reason = f": {printable(rule.reason)}" if rule.reason else ""
+    pattern = escape(rule.pattern.encode("utf-8", "surrogateescape"))
+    if rule.origin == SHIPPED:
+        return f"{words}{reason} (shipped rule `{pattern}`{', final' if rule.final else ''})"
+    return f"{words}{reason} (rule `{pattern}` in {printable(rule.origin)}, line {rule.line})"
+
+
+def _ancestors(path: bytes) -> Iterator[bytes]:
+    """Every directory above ``path``, from the top; ``a/b/c`` gives ``a`` and ``a/b``."""
+    cut = path.find(b"/")
+    while cut >= 0:
+        yield path[:cut]
+        cut = path.find(b"/", cut + 1)
