@@ -177,10 +177,9 @@ class Agent:
     def _greet(self, greeting: Greeting) -> JsonValue:
         if greeting.protocol != PROTOCOL:
             raise ProtocolError(
-                f"{greeting.name} speaks protocol {PROTOCOL} (version {__version__}), "
+                f"{self._name} speaks protocol {PROTOCOL} (version {__version__}), "
                 f"the caller {greeting.protocol} (version {greeting.version})"
             )
-        self._name = greeting.name
         self._liveness = greeting.liveness
         return to_json(self._facts)
 

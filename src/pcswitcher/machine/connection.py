@@ -77,9 +77,10 @@ class AgentMachine(Machine):
     async def greet(self) -> MachineFacts:
         """Say hello and start listening. Raises ProtocolError when the versions do not understand each other."""
         self._tasks.append(asyncio.create_task(self._receive(), name=f"receive from {self.name}"))
-        greeting = Greeting(protocol=PROTOCOL, version=__version__, name=self.name, liveness=self._liveness.limit)
+        greeting = Greeting(protocol=PROTOCOL, version=__version__, liveness=self._liveness.limit)
         async with self._patience():
             self.facts = from_json(MachineFacts, await self._request("hello", to_json(greeting)))
+        self.name = self.facts.hostname or self.name
         self._tasks.append(asyncio.create_task(self._ping(), name=f"ping {self.name}"))
         return self.facts
 

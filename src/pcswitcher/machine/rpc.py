@@ -40,8 +40,6 @@ class Greeting:
 
     protocol: int
     version: str
-    name: str
-    """How people call the machine the agent runs on, for its error messages."""
     liveness: float
     """Seconds without any message after which the agent takes its caller for gone."""
 

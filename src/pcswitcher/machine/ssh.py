@@ -23,7 +23,7 @@ from pcswitcher.model.text import printable
 
 CONNECT_TIMEOUT = 20
 """Seconds to reach, know and log in to the host."""
-# What a person may have set for the host and a run must not inherit, and our own liveness: 3 × 5 s.
+# What a person may have set for the host and a run must not inherit, and our own liveness: three times five seconds.
 SETTINGS = (
     "BatchMode=yes",
     "ClearAllForwardings=yes",
@@ -68,6 +68,10 @@ class Master:
     def socket(self) -> Path:
         """The control socket."""
         return self._directory / "master"
+
+    def is_listening(self) -> bool:
+        """Whether the master is logged in and takes sessions."""
+        return self.socket.exists()
 
     @property
     def process_id(self) -> int:
@@ -158,7 +162,7 @@ async def _until_ready(master: Master, process: asyncio.subprocess.Process) -> N
     ended = asyncio.ensure_future(process.wait())
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT + 5):
-            while not master.socket.exists():
+            while not master.is_listening():
                 await asyncio.wait({ended}, timeout=0.01)
                 if ended.done():
                     raise connect_error(master.host, await _words(process))

@@ -7,16 +7,34 @@ agree on these options).
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
+
+import attrs
 
 from pcswitcher.model.errors import ConnectError
 
 AskPassword = Callable[[str], Awaitable[str | None]]
 """Asks a person for the sudo password of the named machine; None: nobody is there."""
 
-WITHOUT_PASSWORD = ("sudo", "-n", "--")
-WITH_PASSWORD = ("sudo", "-k", "-S", "-p", "", "--")
+
+@attrs.frozen
+class Sudo:
+    """How commands become root on one machine. ``password`` is the line sudo reads, None when it needs none."""
+
+    password: bytes | None = attrs.field(default=None, repr=False)
+    needed: bool = True
+
+    def command(self, *arguments: str) -> tuple[str, ...]:
+        """``arguments`` as root."""
+        if not self.needed:
+            return arguments
+        if self.password is None:
+            return ("sudo", "-n", "--", *arguments)
+        return ("sudo", "-k", "-S", "-p", "", "--", *arguments)
+
+
+ALREADY_ROOT = Sudo(needed=False)
+WITHOUT_PASSWORD = Sudo()
 
 
 async def ask_nobody(_: str) -> str | None:
@@ -24,24 +42,25 @@ async def ask_nobody(_: str) -> str | None:
     return None
 
 
-async def password_for(hostname: str, ask: AskPassword) -> bytes:
-    """Ask for the password of ``hostname`` and give the line sudo reads. Raises ConnectError without one."""
+async def with_password(hostname: str, ask: AskPassword) -> Sudo:
+    """Ask for the password of ``hostname``. Raises ConnectError when nobody answers."""
     password = await ask(hostname)
     if password is None:
         raise ConnectError(
             f"{hostname}: sudo needs a password and nobody is here to type it",
-            f'run this in a terminal, or allow it on {hostname}: echo "$USER ALL=(ALL) NOPASSWD: ALL" | '
-            "sudo EDITOR='tee' visudo -f /etc/sudoers.d/pc-switcher",
+            f"run this in a terminal, or allow our program on {hostname} without one: sudo visudo -f "
+            "/etc/sudoers.d/pc-switcher",
         )
-    return password.encode() + b"\n"
+    if "\n" in password or "\0" in password:
+        raise ConnectError(f"{hostname}: a password cannot hold a newline", "type it again")
+    return Sudo(password.encode() + b"\n")
 
 
-async def wrong_password(process: asyncio.subprocess.Process, hostname: str) -> ConnectError:
-    """Explain a sudo that ended before our program spoke, and end the process for good."""
-    if process.returncode is None:
-        process.kill()
-    await process.wait()
+def refused(hostname: str, words: str) -> ConnectError:
+    """Explain that our program did not start as root; ``words`` is what was printed instead."""
+    last = words.strip().splitlines()
+    reason = f": {last[-1]}" if last else ""
     return ConnectError(
-        f"{hostname}: sudo does not let us become root",
+        f"{hostname}: our agent could not be started as root{reason}",
         f"check on {hostname} that `sudo -v` works for this account and that the password is right",
     )

@@ -65,14 +65,14 @@ def _converter() -> Converter:
     converter = Converter(forbid_extra_keys=True, omit_if_default=False)
     converter.register_unstructure_hook(bytes, escape)
     converter.register_unstructure_hook(datetime, datetime.isoformat)
-    # By predicate, not by type: an enum of str or int must stay an enum.
     for shape, read in _READERS.items():
-        converter.register_structure_hook_func(shape.__eq__, _hook(read))
+        converter.register_structure_hook(shape, _hook(shape, read))
     return converter
 
 
-def _hook(read: Callable[[object], object]) -> Callable[[object, object], object]:
-    return lambda data, _shape: read(data)
+def _hook(shape: type, read: Callable[[object], object]) -> Callable[[object, Callable[[object], object]], object]:
+    # cattrs gives subclasses (enums of text and numbers) to the hook of their base.
+    return lambda data, wanted: read(data) if wanted is shape else wanted(read(data))
 
 
 def _text(data: object) -> str:

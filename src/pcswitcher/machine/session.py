@@ -1,0 +1,186 @@
+"""Starting an agent: on this PC through sudo, on the other one through ssh and sudo."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import platform
+import shlex
+
+import attrs
+
+from pcswitcher.machine.bundle import Bundle
+from pcswitcher.machine.connection import AgentMachine, Liveness
+from pcswitcher.machine.deploy import Deployment, bootstrap_command, deploy
+from pcswitcher.machine.installation import program_command
+from pcswitcher.machine.relay import PASSWORD_VARIABLE
+from pcswitcher.machine.ssh import Master, RemoteShell
+from pcswitcher.machine.sudo import ALREADY_ROOT, WITHOUT_PASSWORD, AskPassword, Sudo, refused, with_password
+from pcswitcher.machine.wire import StreamWire
+from pcswitcher.model.errors import ConnectError, ConnectionLostError
+from pcswitcher.model.text import printable
+
+LAST_WORDS = 4096
+"""Bytes kept of what a session prints on its standard error, to explain its end."""
+END_PATIENCE = 6.0
+"""Seconds an agent gets to end by itself once its input is closed."""
+
+
+class Session:
+    """A process whose pipes lead to an agent, and what it last said on standard error."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        if process.stdin is None or process.stdout is None or process.stderr is None:
+            raise ValueError("a session needs all three pipes")
+        self.process = process
+        self.writer = process.stdin
+        self.reader = process.stdout
+        self._errors = process.stderr
+        self._words = bytearray()
+        self._listening = asyncio.create_task(self._listen())
+
+    @property
+    def words(self) -> str:
+        """The last words on standard error, safe for a terminal."""
+        return printable(self._words.decode("utf-8", "replace")).strip()
+
+    async def close(self) -> None:
+        """Close the pipes and wait for the process; kill it when it does not end. Safe to call twice."""
+        with contextlib.suppress(OSError):
+            self.writer.close()
+        try:
+            async with asyncio.timeout(END_PATIENCE):
+                await self.process.wait()
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.kill()
+            await self.process.wait()
+        self._listening.cancel()
+
+    async def _listen(self) -> None:
+        while data := await self._errors.read(LAST_WORDS):
+            self._words += data
+            del self._words[:-LAST_WORDS]
+
+
+class SessionMachine(AgentMachine):
+    """A machine whose agent is behind a session; closing it ends both."""
+
+    def __init__(self, name: str, session: Session, liveness: Liveness | None = None) -> None:
+        super().__init__(name, StreamWire(session.reader, session.writer), liveness=liveness)
+        self._session = session
+
+    async def close(self) -> None:
+        """See Machine."""
+        await super().close()
+        await self._session.close()
+
+
+async def open_local(ask: AskPassword, liveness: Liveness | None = None) -> AgentMachine:
+    """Start the agent on this PC as root. Raises ConnectError when sudo does not let us."""
+    name = platform.node()
+    sudo = ALREADY_ROOT if os.geteuid() == 0 else await _local_sudo(name, ask)
+    session = await _start(sudo.command(*program_command("agent")))
+    machine = SessionMachine(name, session, liveness)
+    try:
+        if sudo.password:
+            session.writer.write(sudo.password)
+        await machine.greet()
+    except ConnectionLostError:
+        await machine.close()
+        raise refused(name, session.words) from None
+    except BaseException:
+        await machine.close()
+        raise
+    return machine
+
+
+@attrs.frozen(kw_only=True)
+class RemoteMachine:
+    """The other PC, ready to be driven: its agent, how the program came there, how rsync gets there."""
+
+    machine: AgentMachine
+    deployment: Deployment
+    shell: RemoteShell
+
+
+async def open_remote(
+    master: Master,
+    bundle: Bundle,
+    ask: AskPassword,
+    *,
+    ephemeral: bool = False,
+    liveness: Liveness | None = None,
+) -> RemoteMachine:
+    """Bring our program to the host behind ``master`` and start its agent there as root.
+
+    ``ephemeral``: leave nothing of the program behind. Raises ConnectError, CheckError (see ``deploy``).
+    """
+    sudo = await _remote_sudo(master, ask)
+    session = Session(await master.start(sudo.command(*bootstrap_command())))
+    machine = SessionMachine(master.host, session, liveness)
+    try:
+        if sudo.password:
+            session.writer.write(sudo.password)
+        deployment = await deploy(
+            session.reader, session.writer, master.host, bundle, here=platform.node(), ephemeral=ephemeral
+        )
+        await machine.greet()
+    except (ConnectionLostError, ConnectError) as error:
+        await machine.close()
+        raise refused(master.host, session.words or error.message) from error
+    except BaseException:
+        await machine.close()
+        raise
+    return RemoteMachine(machine=machine, deployment=deployment, shell=_remote_shell(master, sudo))
+
+
+def _remote_shell(master: Master, sudo: Sudo) -> RemoteShell:
+    shell = master.remote_shell(shlex.join(sudo.command("rsync")))
+    if sudo.password is None:
+        return shell
+    secret = sudo.password.rstrip(b"\n").decode()
+    return attrs.evolve(
+        shell,
+        command=(*program_command("relay"), *shell.command),
+        environment={PASSWORD_VARIABLE: secret},
+    )
+
+
+async def _local_sudo(name: str, ask: AskPassword) -> Sudo:
+    try:
+        probe = await asyncio.create_subprocess_exec(
+            *WITHOUT_PASSWORD.command("true"),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+    except FileNotFoundError as error:
+        raise ConnectError(f"{name}: sudo is not installed", "run pc-switcher as root, or install sudo") from error
+    return WITHOUT_PASSWORD if await probe.wait() == 0 else await with_password(name, ask)
+
+
+async def _remote_sudo(master: Master, ask: AskPassword) -> Sudo:
+    # Root's own login needs no sudo, which may not even be installed there.
+    for sudo, command in ((WITHOUT_PASSWORD, ("true",)), (ALREADY_ROOT, ("test", "-w", "/"))):
+        probe = Session(await master.start(sudo.command(*command)))
+        try:
+            status = await probe.process.wait()
+        finally:
+            await probe.close()
+        if status == 0:
+            return sudo
+    return await with_password(master.host, ask)
+
+
+async def _start(command: tuple[str, ...]) -> Session:
+    return Session(
+        await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+    )
