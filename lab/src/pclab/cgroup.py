@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pclab.errors import HostUnfit, LabError
+from pclab.errors import HostUnfitError, LabError
 
 
 def find_cgroup2(mountinfo: str) -> Path | None:
@@ -20,10 +20,10 @@ def find_cgroup2(mountinfo: str) -> Path | None:
 
 
 def cgroup2_root() -> Path:
-    """Where this box mounts the unified hierarchy. Raises HostUnfit when it does not."""
+    """Where this box mounts the unified hierarchy. Raises HostUnfitError when it does not."""
     root = find_cgroup2(Path("/proc/self/mountinfo").read_text())
     if root is None:
-        raise HostUnfit("no cgroup2 hierarchy is mounted", "mount -t cgroup2 cgroup2 /sys/fs/cgroup")
+        raise HostUnfitError("no cgroup2 hierarchy is mounted", "mount -t cgroup2 cgroup2 /sys/fs/cgroup")
     return root
 
 

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import pclab
 from pclab import ssh
-from pclab.errors import LabError, UsageProblem
+from pclab.errors import LabError, WrongUsageError
 from pclab.lab import Lab
 from pclab.names import DEFAULT_PCS, DEFAULT_RUN_ID, RUN_ID_VARIABLE, LabNames, Pc, Suite, parse_size
 
@@ -66,6 +66,14 @@ def parser() -> argparse.ArgumentParser:
     ):
         _one_pc(commands.add_parser(name, help=text))
 
+    slow = commands.add_parser("slow", help="limit what flows towards a PC")
+    _one_pc(slow)
+    slow.add_argument("megabits", type=float, metavar="MBIT", help="megabits per second; 0 ends it")
+
+    lose = commands.add_parser("lose", help="lose packets to and from a PC")
+    _one_pc(lose)
+    lose.add_argument("percent", type=int, choices=range(101), metavar="PERCENT", help="each direction; 0 ends it")
+
     power_off = commands.add_parser("power-off", help="cut the power: unwritten data is lost")
     _one_pc(power_off)
     power_off.add_argument("--start", action="store_true", help="boot again at once")
@@ -83,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.geteuid() != 0 and chosen.command != "status":
             _become_root(chosen.command, given, names)
         return _carry_out(chosen, Lab(names, _say))
-    except UsageProblem as problem:
+    except WrongUsageError as problem:
         print(f"lab: {problem}", file=sys.stderr)
         return 2
     except LabError as problem:
@@ -117,6 +125,10 @@ def _act_on_one(lab: Lab, chosen: argparse.Namespace) -> None:
         lab.power_off(pc, start=chosen.start)
     elif command == "kill":
         lab.kill(pc)
+    elif command == "slow":
+        lab.pc(pc).limit_bandwidth(chosen.megabits)
+    elif command == "lose":
+        lab.pc(pc).lose_packets(chosen.percent)
     elif command in {"cut", "join"}:
         lab.pc(pc).set_link(up=command == "join")
     else:
@@ -128,15 +140,15 @@ def _log_in(lab: Lab, chosen: argparse.Namespace) -> NoReturn:
     if chosen.command == "run":
         line = line[1:] if line[:1] == ["--"] else line
         if not line:
-            raise UsageProblem("lab run needs a program", f"lab run {chosen.pc} -- ls -l")
+            raise WrongUsageError("lab run needs a program", f"lab run {chosen.pc} -- ls -l")
         options, remote = ["-T"], [shlex.join(line)]
     else:
         options, remote = (["-T"], [" ".join(line)]) if line else (["-t"], [])
     if chosen.pc not in lab.existing():
-        raise UsageProblem(f"{chosen.pc} of lab {lab.names.run_id} is not there", f"lab up {chosen.pc}")
+        raise WrongUsageError(f"{chosen.pc} of lab {lab.names.run_id} is not there", f"lab up {chosen.pc}")
     start = ssh.command(lab.names, chosen.pc, *options)
     sys.stdout.flush()
-    os.execvp(start[0], [*(start if remote else start[:-1]), *remote])
+    os.execvp(start[0], [*(start if remote else start[:-1]), *remote])  # noqa: S606 -- ssh takes our place, no shell
 
 
 def _print_status(lab: Lab, *, as_json: bool) -> None:
@@ -160,7 +172,7 @@ def _become_root(command: str, arguments: list[str], names: LabNames) -> NoRetur
     if command not in {"ssh", "run"}:
         _say(f"lab {command} handles disks, mounts and network namespaces, so it goes on as root with sudo")
     package_folder = Path(pclab.__file__).parent.parent
-    os.execvp(
+    os.execvp(  # noqa: S606 -- sudo takes our place, no shell
         "sudo",
         [
             *("sudo", "env", f"PYTHONPATH={package_folder}", f"{RUN_ID_VARIABLE}={names.run_id}"),
@@ -191,5 +203,5 @@ def _pc(text: str) -> Pc:
 def _size(text: str) -> int:
     try:
         return parse_size(text)
-    except UsageProblem as problem:
+    except WrongUsageError as problem:
         raise argparse.ArgumentTypeError(str(problem)) from None

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pclab import programs
-from pclab.errors import HostUnfit, LabError
+from pclab.errors import HostUnfitError, LabError
 from pclab.names import LabNames
 
 SUBVOLUMES = {"@": "", "@home": "home", "@snapshots": ".snapshots"}
@@ -90,7 +90,7 @@ class Pool:
     names: LabNames
 
     def create(self) -> None:
-        """Make and mount it; fine if it is mounted. Raises HostUnfit when there is no room."""
+        """Make and mount it; fine if it is mounted. Raises HostUnfitError when there is no room."""
         if is_mounted(self.names.pool):
             return
         self.remove()
@@ -98,7 +98,9 @@ class Pool:
         room = os.statvfs(image.parent)
         free = room.f_bavail * room.f_frsize
         if free < _POOL_LEAST:
-            raise HostUnfit(f"{image.parent} has {free >> 20} MiB free, a lab needs {_POOL_LEAST >> 20}", "free some")
+            raise HostUnfitError(
+                f"{image.parent} has {free >> 20} MiB free, a lab needs {_POOL_LEAST >> 20}", "free some"
+            )
         with open(image, "xb") as file:
             os.truncate(file.fileno(), min(free, _POOL_LIMIT))
         programs.run(["mkfs.btrfs", "--quiet", "--metadata", "single", "--data", "single", str(image)])

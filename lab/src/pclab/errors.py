@@ -1,11 +1,11 @@
 """Errors of the lab.
 
 LabError
-├── UsageProblem      the command line asks for something that cannot be
-├── HostUnfit         this box cannot carry a lab
-├── ProgramFailed     a program of the box ended with an error
-├── NotReady          a PC did not come up
-└── RealMachineUnfit  the two real machines are not prepared, or somebody else uses them
+├── WrongUsageError   the command line asks for something that cannot be
+├── HostUnfitError    this box cannot carry a lab
+├── ProgramError      a program of the box ended with an error
+├── NotReadyError     a PC did not come up
+└── RealMachineError  the two real machines are not prepared, or somebody else uses them
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ class LabError(Exception):
         return f"{self.message}\n  hint: {self.hint}" if self.hint else self.message
 
 
-class UsageProblem(LabError):
+class WrongUsageError(LabError):
     """The command line asks for something that cannot be."""
 
 
-class HostUnfit(LabError):
+class HostUnfitError(LabError):
     """This box cannot carry a lab."""
 
 
-class ProgramFailed(LabError):
+class ProgramError(LabError):
     """A program of the box ended with an error; the message can be pasted into a shell."""
 
     def __init__(self, argv: Sequence[str], status: int, stderr: str) -> None:
@@ -47,9 +47,9 @@ class ProgramFailed(LabError):
         self.stderr = stderr
 
 
-class NotReady(LabError):
+class NotReadyError(LabError):
     """A PC did not come up."""
 
 
-class RealMachineUnfit(LabError):
+class RealMachineError(LabError):
     """The two real machines are not prepared, or somebody else uses them."""

@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from pclab import locks, programs
-from pclab.errors import HostUnfit
+from pclab.errors import HostUnfitError
 from pclab.names import CACHE, Suite
 
 DATA = Path(__file__).parent / "data"
+_CUSTOMISE = DATA / "customise.sh"
 MIRROR_VARIABLE = "PC_SWITCHER_LAB_MIRROR"
 _APT_SOURCES = Path("/etc/apt")
 
@@ -43,36 +44,43 @@ def debian_mirror(sources: Iterable[str]) -> str | None:
     return None
 
 
+def recipe(suite: Suite) -> str:
+    """The name of what would be made for a suite today."""
+    return cache_key(suite, _packages(), _CUSTOMISE.read_bytes(), platform.machine())
+
+
 def tarball(suite: Suite, say: Callable[[str], None]) -> Path:
     """The golden tarball of a suite, made when it is not there yet (about half a minute on two cores).
 
-    Given where to say that it is made. Raises ProgramFailed or HostUnfit when it cannot be.
+    Given where to say that it is made. Raises ProgramError or HostUnfitError when it cannot be.
     """
-    packages = package_names((DATA / "packages.txt").read_text())
-    script = DATA / "customise.sh"
-    target = CACHE / f"{cache_key(suite, packages, script.read_bytes(), platform.machine())}.tar.zst"
+    target = CACHE / f"{recipe(suite)}.tar.zst"
     if target.exists():
         return target
     CACHE.mkdir(parents=True, exist_ok=True)
     with locks.held(CACHE / "lock", holder=f"lab, process {os.getpid()}", wait=600, say=say):
         if not target.exists():
             say(f"golden {suite}: being made, no cached one yet")
-            _make(suite, packages, script, target)
+            _make(suite, target)
     return target
 
 
-def _make(suite: Suite, packages: tuple[str, ...], script: Path, target: Path) -> None:
+def _packages() -> tuple[str, ...]:
+    return package_names((DATA / "packages.txt").read_text())
+
+
+def _make(suite: Suite, target: Path) -> None:
     mirror = os.environ.get(MIRROR_VARIABLE) or debian_mirror(_source_texts())
     if not mirror:
-        raise HostUnfit("no Debian mirror in this box's apt sources", f"set {MIRROR_VARIABLE} to one")
+        raise HostUnfitError("no Debian mirror in this box's apt sources", f"set {MIRROR_VARIABLE} to one")
     unfinished = CACHE / f"unfinished-{os.getpid()}.tar"
     packed = CACHE / f"unfinished-{os.getpid()}.tar.zst"
     try:
         programs.run(
             [
-                *("mmdebstrap", "--quiet", "--variant=minbase", "--mode=root", f"--include={','.join(packages)}"),
+                *("mmdebstrap", "--quiet", "--variant=minbase", "--mode=root", f"--include={','.join(_packages())}"),
                 *("--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/doc/*"),
-                *("--dpkgopt=path-exclude=/usr/share/locale/*", f"--customize-hook={script}"),
+                *("--dpkgopt=path-exclude=/usr/share/locale/*", f"--customize-hook={_CUSTOMISE}"),
                 *(suite.value, str(unfinished), mirror),
             ],
             timeout=900,

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pclab import cgroup, disk, faults, golden, host, keys, locks, network, ssh
-from pclab.errors import LabError, UsageProblem
+from pclab import cgroup, disk, faults, golden, host, keys, leftovers, locks, network, ssh
+from pclab.errors import LabError, WrongUsageError
 from pclab.names import LabNames, Pc, Suite
 from pclab.pc import LabPc, Power, Specification
 
 Say = Callable[[str], None]
+DEFAULT_SIZE = 16 * 1024**3
+_NOT_THERE = frozenset({Power.ABSENT, Power.UNFINISHED})
 
 
 @dataclass(frozen=True)
@@ -45,16 +47,16 @@ class Lab:
         """Bring PCs into working order: made, booted, cable plugged in, not frozen, no faults. Waits until so.
 
         Given the suite and the disk size in bytes for PCs that are made now (trixie and 16 GiB when None).
-        Raises UsageProblem when a PC exists with another suite or size.
+        Raises WrongUsageError when a PC exists with another suite or size.
         """
         host.require()
         with self._alone():
             for pc in pcs:
                 self._refuse_other_specification(pc, suite, size)
-            wanted = Specification(suite or Suite.TRIXIE, size or 16 * 1024**3)
-            missing = [pc for pc in pcs if self.pc(pc).power in {Power.ABSENT, Power.UNFINISHED}]
+            missing = [pc for pc in pcs if not self._is_current(pc)]
             if missing:
-                self._create(missing, wanted)
+                chosen = suite or Suite.TRIXIE
+                self._create(missing, Specification(chosen, size or DEFAULT_SIZE, golden.recipe(chosen)))
             self._each([pc for pc in pcs if pc not in missing], self._bring_up)
 
     def start(self, pcs: Sequence[Pc]) -> None:
@@ -85,9 +87,13 @@ class Lab:
         """
         with self._alone():
             cgroup.ControlGroup(cgroup.cgroup2_root() / self.names.cgroup).kill()
+            network.end_processes(self.names)
             disk.Pool(self.names).remove()
             network.remove_all(self.names)
-        host.remove_folder(self.names.run_directory)
+            host.remove_folder(self.names.run_directory)
+            left = leftovers.find(self.names)
+        if left:
+            raise LabError(f"lab {self.names.run_id} left something: {'; '.join(left)}", "end it, then: lab down")
         self.say("nothing is left")
 
     def status(self) -> list[PcStatus]:
@@ -96,7 +102,7 @@ class Lab:
 
     def existing(self) -> list[Pc]:
         """PCs that are ready to be used or started."""
-        return [pc for pc in Pc if self.pc(pc).power not in {Power.ABSENT, Power.UNFINISHED}]
+        return [pc for pc in Pc if self.pc(pc).power not in _NOT_THERE]
 
     def _create(self, pcs: Sequence[Pc], wanted: Specification) -> None:
         tarball = golden.tarball(wanted.suite, self.step)
@@ -106,6 +112,17 @@ class Lab:
         ssh.write_config(self.names)
         network.create_switch(self.names)
         self._each(pcs, lambda pc: self._make(pc, tarball, wanted))
+
+    def _is_current(self, pc: Pc) -> bool:
+        """Whether a PC is there, and made from what would be taken today."""
+        machine = self.pc(pc)
+        if machine.power in _NOT_THERE:
+            return False
+        made_from = machine.specification
+        if made_from.recipe == golden.recipe(made_from.suite):
+            return True
+        self.step(f"{pc} was made from an older recipe, so it is made again")
+        return False
 
     def _make(self, pc: Pc, tarball: Path, wanted: Specification) -> None:
         self.pc(pc).create(tarball, wanted)
@@ -141,7 +158,7 @@ class Lab:
     def _status(self, pc: Pc) -> PcStatus:
         machine = self.pc(pc)
         power = machine.power
-        made = power not in {Power.ABSENT, Power.UNFINISHED}
+        made = power not in _NOT_THERE
         return PcStatus(
             pc=pc,
             power=power,
@@ -152,11 +169,11 @@ class Lab:
 
     def _refuse_other_specification(self, pc: Pc, suite: Suite | None, size: int | None) -> None:
         machine = self.pc(pc)
-        if machine.power in {Power.ABSENT, Power.UNFINISHED}:
+        if machine.power in _NOT_THERE:
             return
         there = machine.specification
         if (suite and suite is not there.suite) or (size and size != there.size):
-            raise UsageProblem(
+            raise WrongUsageError(
                 f"{pc} exists with {there.suite} and {there.size >> 20} MiB", "lab down, or take another --run-id"
             )
 
@@ -177,8 +194,7 @@ class Lab:
             raise failures[0]
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _alone(self) -> Generator[None]:
         self.names.run_directory.mkdir(parents=True, exist_ok=True)
-        lock = self.names.run_directory.parent / f"{self.names.run_id}.lock"
-        with locks.held(lock, holder=f"lab, process {os.getpid()}", wait=600, say=self.say):
+        with locks.held(self.names.lock, holder=f"lab, process {os.getpid()}", wait=600, say=self.say):
             yield

@@ -6,14 +6,14 @@ import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 from pclab.errors import LabError
 
 
 @contextlib.contextmanager
-def held(path: Path, *, holder: str, wait: float, say: Callable[[str], None]) -> Iterator[None]:
+def held(path: Path, *, holder: str, wait: float, say: Callable[[str], None]) -> Generator[None]:
     """Hold an exclusive lock on a file for the length of a with block.
 
     Given the file (its folder must exist), words that say who holds it, how long to wait in seconds, and where

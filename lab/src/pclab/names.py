@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from pclab.errors import UsageProblem
+from pclab.errors import WrongUsageError
 
 RUN_ID_VARIABLE = "PC_SWITCHER_LAB_ID"
 DEFAULT_RUN_ID = "main"
@@ -60,7 +60,7 @@ class LabNames:
 
     def __post_init__(self) -> None:
         if not _RUN_ID.fullmatch(self.run_id):
-            raise UsageProblem(
+            raise WrongUsageError(
                 f"{self.run_id!r} cannot be a lab's run id",
                 "use a letter, then up to 11 small letters and digits",
             )
@@ -88,6 +88,16 @@ class LabNames:
     def run_directory(self) -> Path:
         """What is gone with the lab: mount points, locks, consoles."""
         return _RUN_ROOT / self.run_id
+
+    @property
+    def lock(self) -> Path:
+        """Held by a `lab` command that changes the lab."""
+        return _RUN_ROOT / f"{self.run_id}.lock"
+
+    @property
+    def session_lock(self) -> Path:
+        """Held by a run of tests for its whole length."""
+        return _RUN_ROOT / f"{self.run_id}.session"
 
     @property
     def keys(self) -> Path:
@@ -126,9 +136,9 @@ class LabNames:
 
 
 def parse_size(text: str) -> int:
-    """Bytes of a size such as `16G` or `512M`. Raises UsageProblem for anything else, or below 1 GiB."""
+    """Bytes of a size such as `16G` or `512M`. Raises WrongUsageError for anything else, or below 1 GiB."""
     found = re.fullmatch(r"(\d+)([MG])", text)
     size = int(found[1]) * (1024**2 if found[2] == "M" else 1024**3) if found else 0
     if size < 1024**3:
-        raise UsageProblem(f"{text!r} is no disk size", "give megabytes or gigabytes, at least 1G: 1500M, 16G")
+        raise WrongUsageError(f"{text!r} is no disk size", "give megabytes or gigabytes, at least 1G: 1500M, 16G")
     return size

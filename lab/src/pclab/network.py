@@ -5,7 +5,10 @@ Nothing is routed out, and nothing of the box's own network is touched.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
 
 from pclab import programs
 from pclab.names import PREFIX_BITS, SWITCH_ADDRESS, LabNames, Pc
@@ -62,10 +65,22 @@ def link_is_up(names: LabNames, pc: Pc) -> bool:
     return "UP" in flags
 
 
+def end_processes(names: LabNames) -> None:
+    """Kill what still runs in the lab's namespaces: ssh connections of tests and of `lab ssh`."""
+    for name in sorted(namespaces() & _all_names(names)):
+        for process in programs.output(["ip", "netns", "pids", name]).split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(process), signal.SIGKILL)
+
+
 def remove_all(names: LabNames) -> None:
     """Take the lab's namespaces away, with all that is in them."""
-    for name in sorted(namespaces() & {names.switch, *(names.netns(pc) for pc in Pc)}):
+    for name in sorted(namespaces() & _all_names(names)):
         programs.run(["ip", "netns", "delete", name])
+
+
+def _all_names(names: LabNames) -> set[str]:
+    return {names.switch, *(names.netns(pc) for pc in Pc)}
 
 
 def _batch(namespace: str, *commands: str) -> None:

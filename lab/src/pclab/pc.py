@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pclab import cgroup, disk, faults, network, programs, ssh
-from pclab.errors import NotReady, UsageProblem
+from pclab.errors import NotReadyError, WrongUsageError
 from pclab.names import LabNames, Pc, Suite
 
 
@@ -32,16 +32,17 @@ class Specification:
 
     suite: Suite
     size: int
+    recipe: str
 
     def to_json(self) -> str:
         """As kept beside the disk."""
-        return json.dumps({"suite": self.suite.value, "size": self.size})
+        return json.dumps({"suite": self.suite.value, "size": self.size, "recipe": self.recipe})
 
     @classmethod
     def from_json(cls, text: str) -> Specification:
         """As read back."""
         entry: dict[str, str] = json.loads(text)
-        return cls(Suite(entry["suite"]), int(entry["size"]))
+        return cls(Suite(entry["suite"]), int(entry["size"]), entry["recipe"])
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class LabPc:
         The first boot gives it its machine id. The baseline appears last and whole: it is what ready means.
         """
         self.kill()
+        self.names.baseline(self.pc).unlink(missing_ok=True)
         network.create_port(self.names, self.pc)
         self.group.create()
         programs.run(
@@ -114,7 +116,7 @@ class LabPc:
             )
 
     def wait_ready(self, seconds: float = 60) -> None:
-        """Wait until ssh answers and systemd says `running`. Raises NotReady, naming failed units."""
+        """Wait until ssh answers and systemd says `running`. Raises NotReadyError, naming failed units."""
         ssh.wait_for_answer(self.names, self.pc, seconds)
         asked = programs.run(
             [*ssh.command(self.names, self.pc), "systemctl is-system-running --wait"], timeout=seconds, check=False
@@ -123,7 +125,7 @@ class LabPc:
         if state != "running":
             failed = programs.run([*ssh.command(self.names, self.pc), "systemctl --failed --plain"], check=False)
             said = (failed.stdout + asked.stderr).decode(errors="replace").strip()
-            raise NotReady(f"{self.pc} is {state or 'not reachable'}, not running:\n{said}", f"lab ssh {self.pc}")
+            raise NotReadyError(f"{self.pc} is {state or 'not reachable'}, not running:\n{said}", f"lab ssh {self.pc}")
 
     def stop(self) -> None:
         """Shut the PC down cleanly, as its power button does."""
@@ -157,7 +159,7 @@ class LabPc:
     def freeze(self, *, frozen: bool) -> None:
         """Suspend the PC with all its processes, or let it go on."""
         if self.power not in {Power.ON, Power.FROZEN}:
-            raise UsageProblem(f"{self.pc} is {self.power}", f"lab up {self.pc}")
+            raise WrongUsageError(f"{self.pc} is {self.power}", f"lab up {self.pc}")
         self.group.freeze(frozen=frozen)
 
     def set_link(self, *, up: bool) -> None:
@@ -165,9 +167,19 @@ class LabPc:
         self._refuse_unless_ready()
         network.set_link(self.names, self.pc, up=up)
 
+    def limit_bandwidth(self, megabits: float) -> None:
+        """Limit what flows towards the PC, in megabits per second; 0 ends it."""
+        self._refuse_unless_ready()
+        faults.limit_bandwidth(self.names, self.pc, megabits)
+
+    def lose_packets(self, percent: int) -> None:
+        """Lose so many per cent of its packets in each direction; 0 ends it."""
+        self._refuse_unless_ready()
+        faults.lose_packets(self.names, self.pc, percent)
+
     def _refuse_unless_ready(self) -> None:
         if not self.names.baseline(self.pc).exists():
-            raise UsageProblem(f"{self.pc} of lab {self.names.run_id} is not there", f"lab up {self.pc}")
+            raise WrongUsageError(f"{self.pc} of lab {self.names.run_id} is not there", f"lab up {self.pc}")
 
     def _init_processes(self) -> list[int]:
         return [process for process in self.group.processes() if is_init(_status(process))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Sequence
 
-from pclab.errors import LabError, ProgramFailed
+from pclab.errors import LabError, ProgramError
 
 
 def run(
@@ -14,7 +14,7 @@ def run(
     """Run a program to its end and give back its output.
 
     Given an argument list, a limit in seconds and the bytes for its standard input.
-    Raises ProgramFailed when it ends with an error and check is set, LabError when it is missing or too slow.
+    Raises ProgramError when it ends with an error and check is set, LabError when it is missing or too slow.
     """
     try:
         done = subprocess.run(list(argv), input=stdin or b"", capture_output=True, timeout=timeout, check=False)
@@ -23,7 +23,7 @@ def run(
     except subprocess.TimeoutExpired:
         raise LabError(f"{' '.join(argv)} had not ended after {timeout:g} s") from None
     if check and done.returncode != 0:
-        raise ProgramFailed(argv, done.returncode, done.stderr.decode(errors="replace"))
+        raise ProgramError(argv, done.returncode, done.stderr.decode(errors="replace"))
     return done
 
 

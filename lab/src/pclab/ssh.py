@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from pclab import keys
-from pclab.errors import NotReady
+from pclab.errors import NotReadyError
 from pclab.names import USER, LabNames, Pc
 
 _CLONE_NEWNET = 0x40000000
@@ -81,9 +81,9 @@ def answers(names: LabNames, pc: Pc, timeout: float = 1.0) -> bool:
 
 
 def wait_for_answer(names: LabNames, pc: Pc, seconds: float) -> None:
-    """Wait for the ssh server's greeting. Raises NotReady with the console's place when it does not come."""
+    """Wait for the ssh server's greeting. Raises NotReadyError with the console's place when it does not come."""
     deadline = time.monotonic() + seconds
     while not answers(names, pc):
         if time.monotonic() > deadline:
-            raise NotReady(f"{pc} does not answer over ssh after {seconds:g} s", f"see {names.console(pc)}")
+            raise NotReadyError(f"{pc} does not answer over ssh after {seconds:g} s", f"see {names.console(pc)}")
         time.sleep(0.03)

@@ -54,9 +54,7 @@ def boot_until_off(names: LabNames, pc: Pc, device: str) -> int:
     environment = {**os.environ, "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"}
     while True:
         disk.mount_tree(device, root)
-        done = subprocess.run(
-            nspawn_command(names, pc, device), env=environment, stdin=subprocess.DEVNULL, check=False
-        )
+        done = subprocess.run(nspawn_command(names, pc, device), env=environment, stdin=subprocess.DEVNULL, check=False)
         programs.run(["umount", "--recursive", str(root)])
         if done.returncode != REBOOT_ASKED:
             return done.returncode
@@ -71,7 +69,7 @@ def main(arguments: list[str]) -> int:
         # systemd in the PC wants the unified hierarchy alone; on a hybrid box we show it just that.
         programs.run(["umount", "--recursive", "--lazy", _CGROUP_MOUNT])
         programs.run(["mount", "-t", "cgroup2", "cgroup2", _CGROUP_MOUNT])
-    (_CGROUP_MOUNT / own_group / "cgroup.procs").write_text("0")
+    (Path(_CGROUP_MOUNT) / own_group / "cgroup.procs").write_text("0")
     return boot_until_off(names, pc, device)
 
 

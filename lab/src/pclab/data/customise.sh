@@ -15,6 +15,9 @@ echo 'kim:kim' | chroot "$root" chpasswd
 echo 'sam ALL=(ALL:ALL) NOPASSWD: ALL' >"$root/etc/sudoers.d/sam"
 chmod 0440 "$root/etc/sudoers.d/sam"
 
+# As iputils-ping does itself when it finds setcap; here it is unpacked too early for that.
+chroot "$root" setcap cap_net_raw+ep /usr/bin/ping
+
 # A lab PC has no route out: package timers would only fail at a random moment, holding apt's lock.
 for timer in apt-daily.timer apt-daily-upgrade.timer; do
     ln -sf /dev/null "$root/etc/systemd/system/$timer"
