@@ -129,7 +129,7 @@ async def open_master(host: str) -> Master:
     arguments = [
         "ssh",
         "-M",
-        "-N",
+        "-T",
         "-S",
         str(directory / "master"),
         *options,
@@ -137,11 +137,13 @@ async def open_master(host: str) -> Master:
         f"ConnectTimeout={CONNECT_TIMEOUT}",
     ]
     try:
+        # A session that waits for the end of its input: when this process dies in whatever way, so does the master.
         process = await asyncio.create_subprocess_exec(
             *arguments,
             "--",
             host,
-            stdin=asyncio.subprocess.DEVNULL,
+            "cat",
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is ours to handle
