@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import os
 import stat
 from contextlib import ExitStack, suppress
@@ -82,9 +81,9 @@ class SnapshotsFolder:
         os.chmod(self.own, 0o700)
         return place
 
-    def create(
+    def create_snapshots(
         self, context: Context, run: str, moment: Moment, subvolumes: tuple[str, ...]
-    ) -> builtins.tuple[Snapshot, ...]:
+    ) -> tuple[Snapshot, ...]:
         """Snapshot each subvolume, all or none; gives back those that are there already."""
         directory = join(self.own, check_run(run).encode())
         entries = {name: entry_name(moment, name) for name in subvolumes}
@@ -110,7 +109,7 @@ class SnapshotsFolder:
             undo.pop_all()
         return tuple(made)
 
-    def list(self, context: Context) -> builtins.tuple[Snapshot, ...]:
+    def list_snapshots(self, context: Context) -> tuple[Snapshot, ...]:
         """All our snapshots, by run, moment and subvolume."""
         found: list[Snapshot] = []
         self._check_own()
@@ -122,7 +121,7 @@ class SnapshotsFolder:
                 context.log(Level.WARNING, f"{escape(join(self.own, run))} is none of ours")
         return tuple(found)
 
-    def delete(self, context: Context, run: str, moment: Moment | None) -> builtins.tuple[Snapshot, ...]:
+    def delete_snapshots(self, context: Context, run: str, moment: Moment | None) -> tuple[Snapshot, ...]:
         """Delete a run's snapshots of one moment, or of both, and then its directory when it is empty."""
         directory = join(self.own, check_run(run).encode())
         self._check_own()
@@ -140,7 +139,7 @@ class SnapshotsFolder:
         _remove_empty(directory)
         return tuple(chosen)
 
-    def _list_run(self, context: Context, run: str) -> builtins.list[Snapshot]:
+    def _list_run(self, context: Context, run: str) -> list[Snapshot]:
         directory = join(self.own, run.encode())
         found: list[Snapshot] = []
         for entry in _names_in(directory):
@@ -154,7 +153,7 @@ class SnapshotsFolder:
                 context.log(Level.WARNING, f"{escape(path)} is no snapshot of ours")
             else:
                 found.append(_describe(run, parsed[0], parsed[1], path, info))
-        return found
+        return sorted(found, key=lambda item: (list(Moment).index(item.moment), item.subvolume))
 
     def _check_own(self) -> None:
         """Raise SnapshotError when someone else than root could have put something into our directory's place."""

@@ -11,7 +11,7 @@ import fcntl
 import os
 import struct
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -81,7 +81,7 @@ class ListedSubvolume:
 
 
 @contextmanager
-def opened_directory(path: bytes) -> Iterator[int]:
+def opened_directory(path: bytes) -> Generator[int, None, None]:
     """Open a directory, not following a symlink in its last component. Raises SnapshotError."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)

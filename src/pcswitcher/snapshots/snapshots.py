@@ -49,13 +49,13 @@ def create_snapshots(context: Context, run: str, moment: Moment, subvolumes: tup
     Repeating it gives back what is there already. ``run`` is the run's label. Raises SnapshotError, saying how
     much space there is, and CheckError for a subvolume that does not exist.
     """
-    return SnapshotsFolder(SNAPSHOTS).create(context, run, moment, subvolumes)
+    return SnapshotsFolder(SNAPSHOTS).create_snapshots(context, run, moment, subvolumes)
 
 
 @exposed
 def list_snapshots(context: Context) -> tuple[Snapshot, ...]:
     """All our snapshots on this machine, by run, moment and subvolume. Raises SnapshotError."""
-    return SnapshotsFolder(SNAPSHOTS).list(context)
+    return SnapshotsFolder(SNAPSHOTS).list_snapshots(context)
 
 
 @exposed
@@ -65,7 +65,7 @@ def delete_snapshots(context: Context, run: str, moment: Moment | None) -> tuple
     Deletes read-only snapshots of ours and nothing else; what else stands there is named in the log and left.
     Harmless to repeat. Raises SnapshotError, before the first deletion, when one of them is writable.
     """
-    return SnapshotsFolder(SNAPSHOTS).delete(context, run, moment)
+    return SnapshotsFolder(SNAPSHOTS).delete_snapshots(context, run, moment)
 
 
 @exposed
