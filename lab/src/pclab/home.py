@@ -26,7 +26,7 @@ from pclab.home_ordinary import write_ordinary
 from pclab.home_writing import RECORD, Content, HomeWriter, Owner, Skipped
 
 MARKER = "/etc/pc-switcher-lab"
-DEFAULT_FILES = 6_000
+DEFAULT_FILES = 9_000
 
 
 @dataclass(frozen=True)
