@@ -20,10 +20,12 @@ from pcswitcher.snapshots.names import Moment, check_run, entry_name, is_run, pa
 from pcswitcher.snapshots.reading import find_subvolume, inspect_place, read_mounts
 from pcswitcher.snapshots.subvolumes import (
     all_subvolumes,
+    close_to_others,
     create_snapshot,
     create_subvolume,
     delete_subvolume,
     inspect_subvolume,
+    make_private_directory,
 )
 
 OWN_DIRECTORY = b"pc-switcher"
@@ -70,15 +72,14 @@ class SnapshotsFolder:
             raise SnapshotError(problem.message, problem.hint)
         if place.kind is PlaceKind.MISSING:
             create_subvolume(self.path)
-            os.chmod(self.path, 0o700)
+            close_to_others(self.path)
             shown = escape(self.path)
             context.log(Level.INFO, f"created the subvolume {shown}, nested in the subvolume above it", path=shown)
             place = inspect_place(mounts, self.path)
         self._check_owner(self.path)
-        with suppress(FileExistsError):
-            os.mkdir(self.own, 0o700)
+        make_private_directory(self.own)
         self._check_owner(self.own)
-        os.chmod(self.own, 0o700)
+        close_to_others(self.own)
         return place
 
     def create_snapshots(
@@ -93,7 +94,7 @@ class SnapshotsFolder:
         made: list[Snapshot] = []
         with ExitStack() as undo:
             if not os.path.lexists(directory):
-                os.mkdir(directory, 0o700)
+                make_private_directory(directory)
                 undo.callback(_remove_empty, directory)
             self._check_owner(directory)
             for source in scope:

@@ -13,7 +13,7 @@ import attrs
 from pcswitcher.model.errors import CheckError, SnapshotError
 from pcswitcher.model.text import escape, human_count
 from pcswitcher.snapshots.ioctls import ListedSubvolume
-from pcswitcher.snapshots.mounts import BTRFS, Mount, covering_mount, join, relative_to
+from pcswitcher.snapshots.mounts import BTRFS, Mount, covering_mount, join, relative_to, visible_mounts
 from pcswitcher.snapshots.names import subvolume_name
 
 
@@ -172,7 +172,12 @@ def refuse_filesystem(machine: str, mount: Mount, tree: bytes, place: SnapshotsP
             " snapshotted",
             f"move {shown} to a btrfs subvolume on the filesystem of /, {leave_out}",
         )
-    if place.device and mount.device != place.device:
+    if not place.filesystem:
+        raise CheckError(
+            f"{machine}: {shown} cannot be snapshotted, because {escape(place.path)} is not on btrfs",
+            f"mount a subvolume of the btrfs that holds {shown} at {escape(place.path)}",
+        )
+    if mount.device != place.device:
         raise CheckError(
             f"{machine}: {shown} is on another btrfs ({escape(mount.source)}) than {escape(place.path)}, and a"
             " snapshot cannot leave its filesystem",
@@ -242,10 +247,9 @@ def find_uncovered(
     """
     found = {item.path: item for item in _find_nested(scope, trees, subvolumes, snapshots_id)}
     own_trees = {tree.tree for tree in trees}
-    for mount in mounts:
+    for mount in visible_mounts(mounts):
         for tree in trees:
-            inside = relative_to(mount.point, tree.tree)
-            if inside and mount.point not in own_trees and covering_mount(mounts, mount.point) is mount:
+            if relative_to(mount.point, tree.tree) and mount.point not in own_trees:
                 item = Uncovered(
                     path=mount.point,
                     kind=UncoveredKind.MOUNT,

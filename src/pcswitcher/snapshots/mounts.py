@@ -7,7 +7,7 @@ Pure functions over the texts of ``/proc/self/mountinfo`` (proc_pid_mountinfo(5)
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
@@ -62,19 +62,15 @@ def covering_mount(mounts: Sequence[Mount], path: bytes) -> Mount:
     on the way hides what is under it, also when it was mounted over another mount. Raises FormatError when
     the table has no ``/``.
     """
-    children = {(mount.parent_id, mount.point): mount for mount in mounts if mount.parent_id != mount.mount_id}
-    current = _root_mount(mounts)
-    seen = {current.mount_id}
-    for prefix in _prefixes(path):
-        while (child := children.get((current.mount_id, prefix))) is not None and child.mount_id not in seen:
-            current = child
-            seen.add(child.mount_id)
-    return current
+    return _reach(_children(mounts), _root_mount(mounts), path)
 
 
 def visible_mounts(mounts: Sequence[Mount]) -> tuple[Mount, ...]:
     """The mounts whose mount point shows them, and not another one mounted over it or over a directory above."""
-    return tuple(mount for mount in mounts if covering_mount(mounts, mount.point) is mount)
+    if not mounts:
+        return ()
+    children, root = _children(mounts), _root_mount(mounts)
+    return tuple(mount for mount in mounts if _reach(children, root, mount.point) is mount)
 
 
 def join(directory: bytes, name: bytes) -> bytes:
@@ -135,6 +131,21 @@ def _parse_mount(line: bytes) -> Mount:
         subvolume_id=int(identity[1]) if identity else None,
         subvolume_path=_unescape(path[1]) if path else None,
     )
+
+
+def _children(mounts: Sequence[Mount]) -> dict[tuple[int, bytes], Mount]:
+    return {(mount.parent_id, mount.point): mount for mount in mounts if mount.parent_id != mount.mount_id}
+
+
+def _reach(children: Mapping[tuple[int, bytes], Mount], root: Mount, path: bytes) -> Mount:
+    """Walk from the mount at ``/`` to the one on which ``path`` lies."""
+    current = root
+    seen = {root.mount_id}  # a table that was changed while it was read must not lead round in a circle
+    for prefix in _prefixes(path):
+        while (child := children.get((current.mount_id, prefix))) is not None and child.mount_id not in seen:
+            current = child
+            seen.add(child.mount_id)
+    return current
 
 
 def _root_mount(mounts: Sequence[Mount]) -> Mount:

@@ -162,14 +162,13 @@ def _find_tree(
     real = os.path.realpath(tree)
     if real != tree:
         raise CheckError(
-            f"{machine}: {shown} leads over a symlink to {escape(real)}", f"name {escape(real)} in the settings instead"
+            f"{machine}: {shown} leads to {escape(real)}, by a symlink or another spelling",
+            f"name {escape(real)} in the settings instead",
         )
     if not os.path.isdir(tree):
         raise CheckError(f"{machine}: there is no directory {shown}", "create it, or leave it out of the settings")
     mount = covering_mount(mounts, tree)
     refuse_filesystem(machine, mount, tree, place)
-    if not place.filesystem:
-        raise CheckError(f"{machine}: {shown} cannot be snapshotted: there is no place for it", "")
     return place_tree(machine, mount, tree, containing_subvolume(tree).subvolume_id, subvolumes)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import subprocess
 
 import attrs
@@ -75,6 +76,28 @@ def delete_subvolume(path: bytes) -> None:
     Never waits for the freeing: ``btrfs subvolume sync`` hangs for as long as anything holds a file open there.
     """
     _run_btrfs(["subvolume", "delete", path], f"delete the subvolume {escape(path)}", os.path.dirname(path))
+
+
+def make_private_directory(path: bytes) -> None:
+    """Make a directory that only root can enter, unless there is something. Raises SnapshotError."""
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        return
+    except OSError as error:
+        room = read_space(os.path.dirname(path)).words
+        raise SnapshotError(f"{machine_name()}: cannot make {escape(path)}: {error.strerror} ({room})") from error
+
+
+def close_to_others(path: bytes) -> None:
+    """Take from everyone but its owner all access to the directory ``path``. Raises SnapshotError."""
+    with opened_directory(path) as descriptor:
+        if stat.S_IMODE(os.fstat(descriptor).st_mode) == 0o700:
+            return
+        try:
+            os.fchmod(descriptor, 0o700)
+        except OSError as error:
+            raise SnapshotError(f"{machine_name()}: cannot protect {escape(path)}: {error.strerror}") from error
 
 
 def inspect_subvolume(path: bytes) -> SubvolumeInfo:
