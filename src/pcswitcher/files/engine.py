@@ -9,60 +9,30 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-import attrs
-
-from pcswitcher.files.change import PathProblem, TreeDelta
+from pcswitcher.files.applying import ApplyProgress, ApplyReport, apply
+from pcswitcher.files.change import TreeDelta
+from pcswitcher.files.delta import compare
 from pcswitcher.files.manifest import Capture, DirectoryFile
+from pcswitcher.files.place import TreePlace
 from pcswitcher.files.rules import RuleTexts
-from pcswitcher.machine.api import Machine
-from pcswitcher.machine.ssh import RemoteShell
+from pcswitcher.files.scan import scan_directories, scan_tree
+from pcswitcher.files.transfer import batches
+from pcswitcher.files.verify import Difference, ReadBack
+from pcswitcher.machine.api import Listener, Machine, ProgressReport
 
+__all__ = [
+    "ApplyProgress",
+    "ApplyReport",
+    "Difference",
+    "TreePlace",
+    "apply",
+    "capture",
+    "capture_both",
+    "diff",
+    "verify",
+]
 
-@attrs.frozen
-class TreePlace:
-    """Where a tree is on both machines: the directories read from (snapshots), and the target's live tree.
-
-    All absolute. ``source_directory`` is what rsync reads; ``target_tree`` what is written to.
-    """
-
-    source_directory: bytes
-    target_directory: bytes
-    target_tree: bytes
-
-
-@attrs.frozen
-class ApplyProgress:
-    """How far an apply is: its phase ("transfer", "install", "delete", "metadata"), bytes or paths done, and
-    the rate in bytes per second (0: not known). ``item`` is the path worked on, escaped.
-    """
-
-    phase: str
-    done: int
-    total: int
-    unit: str
-    item: str = ""
-    rate: float = 0.0
-
-
-@attrs.frozen
-class ApplyReport:
-    """What an apply did: how many paths are as planned, which are not and why, words from rsync."""
-
-    done: int
-    failed: tuple[PathProblem, ...]
-    moved_bytes: int
-    warnings: tuple[str, ...] = ()
-
-
-@attrs.frozen
-class Difference:
-    """A path that is not as planned after apply, in words: "mode", "missing", "still there"."""
-
-    path: bytes
-    why: tuple[str, ...]
-
-
-ProgressSink = Callable[[ApplyProgress], None]
+_BATCH = 256 * 1024
 
 
 async def capture(
@@ -79,7 +49,15 @@ async def capture(
     that govern the tree; None means those found in it. Raises GuardError when the directory is missing or
     no directory, PcSwitcherError when any entry could not be read.
     """
-    raise NotImplementedError
+    chunks: list[bytes] = []
+
+    def report(told: ProgressReport) -> None:
+        if progress is not None:
+            progress(told.done)
+
+    listener = Listener(progress=report, chunk=chunks.append)
+    summary = await machine.call_listening(listener, scan_tree, directory, rules, directory_files)
+    return Capture(tuple(chunks), summary)
 
 
 async def capture_both(
@@ -90,37 +68,44 @@ async def capture_both(
     *,
     progress: Callable[[str, int], None] | None = None,
 ) -> tuple[Capture, Capture]:
-    """Read one tree on both machines at once, the source's ``.pcswitcherignore`` files governing both."""
-    raise NotImplementedError
+    """Read one tree on both machines at once, the source's ``.pcswitcherignore`` files governing both.
+
+    Where the target's own such files differ, it is read once more with the source's.
+    ``progress`` is told the machine's name and its entries read.
+    """
+
+    def told(machine: Machine) -> Callable[[int], None]:
+        return lambda entries: progress(machine.name, entries) if progress is not None else None
+
+    reading = asyncio.create_task(capture(source, place.source_directory, rules, progress=told(source)))
+    other = asyncio.create_task(capture(target, place.target_directory, rules, progress=told(target)))
+    try:
+        mine, theirs = await asyncio.gather(reading, other)
+    finally:
+        reading.cancel()
+        other.cancel()
+        await asyncio.gather(reading, other, return_exceptions=True)
+    files, present = await asyncio.to_thread(lambda: (mine.directory_files(), theirs.directory_files()))
+    if files != present:
+        again = capture(target, place.target_directory, rules, progress=told(target), directory_files=files)
+        theirs = await again
+    return mine, theirs
 
 
 async def diff(source: Capture, target: Capture) -> TreeDelta:
     """Compare two captures of one tree, off the event loop. Pure: see ``delta.compare``."""
-    raise NotImplementedError
-
-
-async def apply(
-    delta: TreeDelta,
-    source: Machine,
-    target: Machine,
-    place: TreePlace,
-    *,
-    run: str,
-    shell: RemoteShell | None = None,
-    progress: ProgressSink | None = None,
-) -> ApplyReport:
-    """Make the target's live tree what the delta says.
-
-    ``run`` is the run's label (letters, digits, dash). ``shell`` None: both trees are on one machine (tests).
-    Paths that changed since the delta was made are left alone and reported. Raises ApplyError when nothing
-    could be transferred (disk full, rsync unusable), ConnectionLostError when the link went away; then
-    nothing is changed on the target but the stage, which the next run removes.
-    """
-    raise NotImplementedError
+    return await asyncio.to_thread(compare, source, target)
 
 
 async def verify(
-    delta: TreeDelta, target: Machine, place: TreePlace, failed: frozenset[bytes]
+    delta: TreeDelta, target: Machine, place: TreePlace, failed: frozenset[bytes] = frozenset()
 ) -> tuple[Difference, ...]:
     """Read back every path of the delta but the ``failed`` ones from the target's live tree."""
-    raise NotImplementedError
+    read_back = ReadBack((change for change in delta.changes if change.path not in failed), delta.flag_mask)
+    for batch in batches(read_back.directories(), len, _BATCH):
+        chunks: list[bytes] = []
+        listener = Listener(chunk=chunks.append)
+        summary = await target.call_listening(listener, scan_directories, place.target_tree, batch)
+        for block in Capture(tuple(chunks), summary).blocks():
+            read_back.take(block)
+    return read_back.finish()

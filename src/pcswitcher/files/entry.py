@@ -93,8 +93,11 @@ def pack_record(name: bytes, entry: Entry) -> bytes:
     return head + name + tail
 
 
-def split_records(packed: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Cut packed entries into (name, record), in their order. Raises FormatError for anything malformed."""
+def split_records(packed: bytes, *, root: bool = False) -> Iterator[tuple[bytes, bytes]]:
+    """Cut packed entries into (name, record), in their order; only a ``root`` block begins with the empty name.
+
+    Raises FormatError for anything malformed.
+    """
     position, end, previous = 0, len(packed), None
     while position < end:
         try:
@@ -108,7 +111,7 @@ def split_records(packed: bytes) -> Iterator[tuple[bytes, bytes]]:
         name = packed[start : start + name_length]
         if previous is not None and name <= previous:
             raise FormatError("the names of a directory are not in order")
-        check_name(name, root=previous is None)
+        check_name(name, root=root and previous is None)
         yield name, packed[position:stop]
         position, previous = stop, name
 
@@ -117,6 +120,11 @@ def check_name(name: bytes, *, root: bool = False) -> None:
     """Refuse what can be no name in a directory, so that no answer leads out of the tree. Raises FormatError."""
     if (not name and not root) or name in {b".", b".."} or b"/" in name or b"\0" in name:
         raise FormatError(f"{name!r} is not the name of a file")
+
+
+def kind_of(record: bytes) -> int:
+    """The kind of a packed entry, without unpacking it."""
+    return record[1] >> 4  # the upper bits of st_mode, little-endian
 
 
 def unpack_record(record: bytes, path: bytes) -> Entry:

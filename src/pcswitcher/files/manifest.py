@@ -15,7 +15,7 @@ from enum import IntEnum
 
 import attrs
 
-from pcswitcher.files.entry import order_key
+from pcswitcher.files.entry import check_name, order_key
 from pcswitcher.model.errors import FormatError
 
 CHUNK = 512 * 1024
@@ -146,11 +146,12 @@ class Capture:
         directories = 0
         while (block := reader.block()) is not None:
             key = order_key(block.path)
-            if previous is None and block.path:
-                raise FormatError("a capture does not begin at its root")
             if previous is not None and key <= previous:
                 raise FormatError("the directories of a capture are not in order")
             previous = key
+            if block.path:
+                for name in block.path.split(b"/"):
+                    check_name(name)
             directories += 1
             yield block
         if reader.totals != (self.summary.entries, directories) or directories != self.summary.directories:
