@@ -187,11 +187,16 @@ def text(report: Report, a: str, b: str, shown: int = _SHOWN) -> str:
     if len(report.differences) > shown:
         lines.append(f"  … and {len(report.differences) - shown} more")
     lines += [f"  LEAKED {printable(path)}: excluded, and yet the same on both" for path in report.leaked]
-    lines.append(f"  expected to differ, and do: {len(report.excluded)} paths")
-    if report.unused:
-        lines.append(f"  patterns that cover nothing here: {' '.join(report.unused)}")
+    lines.append(f"  stays on its machine, as expected: {len(report.excluded)} paths")
+    lines += [f"    {printable(path)}" for path in topmost(report.excluded)[:shown]]
     lines.append("  equal, but for the excluded paths" if report.equal else "  NOT EQUAL")
     return "\n".join(lines)
+
+
+def topmost(paths: Sequence[str]) -> list[str]:
+    """Of some paths, those that do not lie below another one."""
+    known = set(paths)
+    return [path for path in paths if not any(path[:end] in known for end, c in enumerate(path) if c == "/")]
 
 
 def printable(name: str) -> str:

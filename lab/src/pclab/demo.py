@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -86,7 +86,7 @@ class Demonstration:
         say(f"\ndone in {time.monotonic() - self.started:.0f} s\n{WHAT_NEXT}")
 
     @contextmanager
-    def step(self, title: str) -> Iterator[None]:
+    def step(self, title: str) -> Generator[None]:
         """Announce a step, and say how long it took; a failure in it is told with the step's name."""
         self.number += 1
         say(f"\n== {self.number}. {title}")
@@ -185,29 +185,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--bundle", type=Path, default=product.BUNDLE, help="the built program (default: %(default)s)")
     given = parser.parse_args(arguments)
     try:
-        names = LabNames.from_environment()
-        if not given.bundle.is_file():
-            raise LabError(f"there is no {given.bundle}", "make bundle")
-        start = time.monotonic()
-        say("== 0. two PCs: lab up")
-        if subprocess.run(lab_command(names, ["up"]), check=False).returncode != 0:
-            raise LabError("the lab did not come up", "lab status")
-        session = open_lab(names, (), 60, say)
-        try:
-            fresh(session)
-            atlas, vega = session.machine(Pc.ATLAS), session.machine(Pc.VEGA)
-            try:
-                Demonstration(atlas, vega, given.bundle, start).run()
-            finally:
-                stop_writer(atlas)
-        finally:
-            session.close()
+        demonstrate(LabNames.from_environment(), given.bundle)
     except (LabError, RemoteError, subprocess.TimeoutExpired) as problem:
         print(f"demo: {problem}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def demonstrate(names: LabNames, bundle: Path) -> None:
+    """Bring the lab up and go through all steps. Raises LabError, RemoteError, subprocess.TimeoutExpired."""
+    if not bundle.is_file():
+        raise LabError(f"there is no {bundle}", "make bundle")
+    start = time.monotonic()
+    say("== 0. two PCs: lab up")
+    if subprocess.run(lab_command(names, ["up"]), check=False).returncode != 0:
+        raise LabError("the lab did not come up", "lab status")
+    session = open_lab(names, (), 60, say)
+    try:
+        fresh(session)
+        atlas, vega = session.machine(Pc.ATLAS), session.machine(Pc.VEGA)
+        try:
+            Demonstration(atlas, vega, bundle, start).run()
+        finally:
+            stop_writer(atlas)
+    finally:
+        session.close()
 
 
 if __name__ == "__main__":

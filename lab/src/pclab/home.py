@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from pclab.errors import LabError
-from pclab.home_applications import read_ledger, write_applications, write_forever
+from pclab.home_applications import IMAGE_SIZE, read_ledger, write_applications, write_forever
 from pclab.home_awkward import write_awkward
 from pclab.home_edit import edit, editor
 from pclab.home_ordinary import write_ordinary
@@ -38,20 +38,30 @@ class Made:
     seconds: float
 
 
-def make(root: bytes, *, seed: int, files: int = DEFAULT_FILES, user: str | None = None) -> Made:
-    """Make a home in a folder, given a seed, about how many files, and who owns it (None: whoever runs this).
+@dataclass(frozen=True)
+class Plan:
+    """What home to make: seed, about how many files, size of the VM disk in MiB (0: none), owner (None: we)."""
+
+    seed: int
+    files: int = DEFAULT_FILES
+    image: int = IMAGE_SIZE
+    user: str | None = None
+
+
+def make(root: bytes, plan: Plan) -> Made:
+    """Make a home in a folder.
 
     Raises LabError when the folder holds a home of ours, or things of a person outside the lab.
     """
     start = time.monotonic()
     _allow(root)
-    owner = _owner(user)
-    writer = HomeWriter(root, Content(seed), owner)
-    write_ordinary(writer, files)
+    owner = _owner(plan.user)
+    writer = HomeWriter(root, Content(plan.seed), owner)
+    write_ordinary(writer, plan.files)
     write_awkward(writer)
-    write_applications(writer)
+    write_applications(writer, plan.image)
     writer.finish()
-    record = json.dumps({"seed": seed, "files": files}) + "\n"
+    record = json.dumps({"seed": plan.seed, "files": plan.files}) + "\n"
     writer.file(RECORD, record.encode())
     moment = writer.content.time()
     os.utime(root, ns=(moment, moment))
@@ -108,6 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     making.add_argument("folder")
     making.add_argument("--seed", type=int, default=7)
     making.add_argument("--files", type=int, default=DEFAULT_FILES, help="about how many files (default: %(default)s)")
+    making.add_argument("--image", type=int, default=IMAGE_SIZE, help="MiB of the VM disk, 0: none (%(default)s)")
     making.add_argument("--user", help="who owns it (default: who runs this)")
     editing = commands.add_parser("edit", help="do a day of work in it")
     editing.add_argument("folder")
@@ -138,8 +149,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         match given.command:
             case "make":
-                made = make(os.fsencode(given.folder), seed=given.seed, files=given.files, user=given.user)
-                print(json.dumps(asdict(made)))
+                plan = Plan(given.seed, given.files, given.image, given.user)
+                print(json.dumps(asdict(make(os.fsencode(given.folder), plan))))
             case "edit":
                 print(json.dumps(asdict(change(os.fsencode(given.folder), seed=given.seed))))
             case "writer":

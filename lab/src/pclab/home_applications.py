@@ -20,7 +20,7 @@ PLACES = FIREFOX + b"/places.sqlite"
 LEDGER = b"Projects/ledger"
 LEDGER_DATABASE = b"counter.db"
 IMAGE = b"Virtual Machines/debian.img"
-IMAGE_SIZE = 4 << 30
+IMAGE_SIZE = 4_096  # MiB
 WRITER_PAUSE = 0.05
 
 _IMAGE_PIECES = 96
@@ -61,15 +61,16 @@ class Ledger:
     integrity: str
 
 
-def write_applications(writer: HomeWriter) -> None:
-    """Write what applications leave behind."""
+def write_applications(writer: HomeWriter, image_size: int) -> None:
+    """Write what applications leave behind, given the size of the VM disk in MiB (0: none)."""
     writer.folder(LEDGER)
     writer.folder(b".ssh", 0o700)
     writer.folder(FIREFOX, 0o700)
     write_rows(writer, ACCOUNTS, seed=1, rows=400)
     write_rows(writer, PLACES, seed=2, rows=400)
     _browsers(writer)
-    _image(writer)
+    if image_size:
+        _image(writer, image_size << 20)
     for name in (*_MACHINE_SPECIFIC, *_TRAVELLING):
         mode = 0o600 if name.startswith((b".ssh", b".X")) else 0o644
         writer.file(name, writer.content.noise(writer.content.size(2_000)), mode)
@@ -157,18 +158,18 @@ def _browsers(writer: HomeWriter) -> None:
     writer.symlink(CHROMIUM + b"/SingletonSocket", b"/tmp/.org.chromium.Chromium.x/SingletonSocket")
 
 
-def _image(writer: HomeWriter) -> None:
-    """A VM disk: 4 GB to look at, a few megabytes of data, the folder with copy-on-write off as libvirt does."""
+def _image(writer: HomeWriter, size: int) -> None:
+    """A VM disk: large to look at, a few megabytes of data; its folder without copy-on-write, as libvirt has it."""
     folder = os.path.dirname(IMAGE)
     writer.folder(folder)
     writer.flag_now(folder, NO_COPY_ON_WRITE)
     writer.file(IMAGE, b"", 0o600)
     with open(writer.path(IMAGE), "r+b") as file:
-        file.truncate(IMAGE_SIZE)
+        file.truncate(size)
         for piece in range(_IMAGE_PIECES):
             # The first and the last block are data, so that both ends are seen to survive.
-            place = writer.content.random.randrange(IMAGE_SIZE // _PIECE) * _PIECE if piece > 1 else 0
-            file.seek(place if piece != 1 else IMAGE_SIZE - _PIECE)
+            place = writer.content.random.randrange(size // _PIECE) * _PIECE if piece > 1 else 0
+            file.seek(place if piece != 1 else size - _PIECE)
             file.write(writer.content.noise(_PIECE - 8))
     moment = writer.content.time()
     os.utime(writer.path(IMAGE), ns=(moment, moment))

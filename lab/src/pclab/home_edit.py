@@ -7,7 +7,7 @@ import shutil
 import stat
 from collections.abc import Callable
 
-from pclab.home_applications import ACCOUNTS, IMAGE, IMAGE_SIZE, PLACES, add_rows_and_close, write_rows
+from pclab.home_applications import ACCOUNTS, IMAGE, PLACES, add_rows_and_close, write_rows
 from pclab.home_awkward import RETYPE
 from pclab.home_ordinary import ARCHIVE, DOCUMENTS, PACKAGES, PHOTOS, PROJECTS
 from pclab.home_writing import Content, HomeWriter, Owner, tree_below
@@ -181,10 +181,13 @@ def _databases(writer: HomeWriter, seed: int) -> None:
 
 
 def _image_blocks(writer: HomeWriter, blocks: int) -> None:
-    """Small writes at random places of the VM disk."""
+    """Small writes at random places of the VM disk, where the home has one."""
+    if not writer.exists(IMAGE):
+        return
+    size = os.stat(writer.path(IMAGE)).st_size
     with open(writer.path(IMAGE), "r+b") as file:
         for _ in range(blocks):
-            file.seek(writer.content.random.randrange(IMAGE_SIZE // _BLOCK) * _BLOCK)
+            file.seek(writer.content.random.randrange(size // _BLOCK) * _BLOCK)
             file.write(writer.content.noise(_BLOCK - 8))
     writer.counts["blocks of the VM disk"] += blocks
 

@@ -355,6 +355,10 @@ def test_the_command_prints_counts_and_differences(tmp_path: Path, capsys: pytes
     assert json.loads(capsys.readouterr().out)["equal"] is True
 
 
+def test_excluded_paths_are_told_by_their_topmost() -> None:
+    assert compare.topmost(["a", "a b", "a/b", "ab", "c/d"]) == ["a", "a b", "ab", "c/d"]
+
+
 def test_a_folder_is_not_compared_by_its_size(tmp_path: Path) -> None:
     assert scanned(tmp_path)["."].size == 0
     assert stat.S_ISDIR(tmp_path.stat().st_mode)

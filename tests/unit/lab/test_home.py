@@ -67,7 +67,7 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Homes]:
     try:
         for root in roots:
             root.mkdir()
-        made = [home.make(os.fsencode(r), seed=s, files=FILES) for r, s in zip(roots, seeds, strict=True)]
+        made = [home.make(os.fsencode(r), home.Plan(s, FILES)) for r, s in zip(roots, seeds, strict=True)]
         yield Homes(*roots, made[0])
     finally:
         for root in roots:
@@ -78,7 +78,7 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Homes]:
 def own_home(tmp_path: Path) -> Iterator[Path]:
     root = tmp_path / "home"
     root.mkdir()
-    home.make(os.fsencode(root), seed=7, files=FILES)
+    home.make(os.fsencode(root), home.Plan(7, FILES))
     yield root
     remove(root)
 
@@ -186,9 +186,9 @@ def test_a_home_is_made_in_an_empty_folder_only(homes: Homes, tmp_path: Path) ->
     """T6: outside the lab nobody's home is touched."""
     (tmp_path / "letter").touch()
     with pytest.raises(LabError, match="not empty"):
-        home.make(os.fsencode(tmp_path), seed=7)
+        home.make(os.fsencode(tmp_path), home.Plan(7))
     with pytest.raises(LabError, match="already"):
-        home.make(os.fsencode(homes.first), seed=7)
+        home.make(os.fsencode(homes.first), home.Plan(7))
     assert os.listdir(tmp_path) == ["letter"]
 
 
@@ -235,7 +235,7 @@ def test_the_same_day_gives_the_same_content(tmp_path: Path, own_home: Path) -> 
     second = tmp_path / "second"
     second.mkdir()
     try:
-        home.make(os.fsencode(second), seed=7, files=FILES)
+        home.make(os.fsencode(second), home.Plan(7, FILES))
         for root in (own_home, second):
             for seed in (8, 9):
                 home.change(os.fsencode(root), seed=seed)
