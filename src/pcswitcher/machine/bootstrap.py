@@ -65,7 +65,7 @@ def _say(**message: object) -> None:
 def _greet(layout: Layout) -> None:
     if sys.version_info < (3, 11):  # noqa: UP036 - this file must be able to say so
         raise Refusal(f"Python {sys.version.split()[0]} is too old, 3.11 is needed", "install a newer python3 there")
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 and not layout.prefix:
         raise Refusal("the bootstrap does not run as root", "give your account sudo on that machine")
     check_places(layout)
     current = read_current(layout)
@@ -137,8 +137,8 @@ def main() -> int:
     """Run one conversation. Gives the exit code."""
     try:
         converse(Layout(sys.argv[1] if len(sys.argv) > 1 else ""))
-    except EOFError:
-        return 1
+    except (EOFError, BrokenPipeError):
+        return 1  # nobody is there to be told
     except Refusal as refusal:
         _say(**{"pc-switcher": "bootstrap", "error": refusal.message, "hint": refusal.hint})
         return 1

@@ -53,6 +53,7 @@ class Layout:
     """Where things live (design §5); ``prefix`` stands for ``/`` in tests."""
 
     def __init__(self, prefix: str = "") -> None:
+        self.prefix = prefix
         self.library = prefix + "/usr/local/lib/pc-switcher"
         self.command = prefix + "/usr/local/bin/pc-switcher"
         self.run = prefix + "/run"
@@ -157,14 +158,14 @@ def install(layout: Layout, data: bytes, version: str, digest: str) -> None:
     Raises Refusal, OSError.
     """
     os.umask(0o022)
-    with _locked(layout):
+    with _locked(layout) as lock:
         before = read_current(layout)
         final = os.path.join(layout.library, version)
         if read_identity(final) != (version, digest):
             new = os.path.join(layout.library, ".new-" + secrets.token_hex(8))
             os.mkdir(new, 0o755)
             try:
-                _populate(new, data, version, digest)
+                _populate(new, data, version, digest, lock)
                 _flush(new)
                 _put(layout, new, final)
             except BaseException:
@@ -186,8 +187,8 @@ def use(layout: Layout, version: str, digest: str) -> None:
 
 
 @contextlib.contextmanager
-def _locked(layout: Layout) -> "Generator[None]":
-    """Be the only installation at work; remove what an interrupted one left."""
+def _locked(layout: Layout) -> "Generator[int]":
+    """Be the only installation at work; remove what an interrupted one left. Gives the lock's descriptor."""
     check_places(layout)
     os.makedirs(layout.library, 0o755, exist_ok=True)
     os.makedirs(os.path.dirname(layout.command), 0o755, exist_ok=True)
@@ -208,7 +209,7 @@ def _locked(layout: Layout) -> "Generator[None]":
             for name in os.listdir(directory):
                 if name.startswith(prefix):
                     _remove(os.path.join(directory, name))
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
 
@@ -220,15 +221,17 @@ def _remove(path: str) -> None:
         os.unlink(path)
 
 
-def _populate(directory: str, data: bytes, version: str, digest: str) -> None:
+def _populate(directory: str, data: bytes, version: str, digest: str, lock: int) -> None:
     library = os.path.join(directory, "lib")
     unpack(data, library, version, digest)
     _write(os.path.join(directory, "pc-switcher.pyz"), data, 0o644)
     _write(os.path.join(directory, "pc-switcher"), _WRAPPER.format(python=sys.executable).encode(), 0o755)
-    # What does not compile is only slower. Lexers and styles are 5 MB that we never show.
+    # What does not compile is only slower. Lexers and styles are 5 MB that we never show. The compiler has the lock
+    # as well: if we are killed, the next installation waits until nobody writes here any more.
     compiler = [sys.executable, "-I", "-m", "compileall", "-qq", "-j", "0", "-x", "pygments/(lexers|styles)/", library]
     with contextlib.suppress(subprocess.TimeoutExpired):
-        subprocess.run(compiler, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=90, check=False)
+        null = subprocess.DEVNULL
+        subprocess.run(compiler, stdin=null, stdout=null, timeout=90, check=False, pass_fds=(lock,))
     identity = json.dumps({"version": version, "digest": digest, "python": sys.version.split()[0]})
     _write(os.path.join(directory, IDENTITY), identity.encode() + b"\n", 0o644)
 
