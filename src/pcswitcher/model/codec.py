@@ -93,6 +93,11 @@ def _boolean(data: object) -> bool:
     return data
 
 
+def _nothing(data: object) -> None:
+    if data is not None:
+        raise TypeError(f"expected nothing, found {type(data).__name__}")
+
+
 def _time(data: object) -> datetime:
     value = datetime.fromisoformat(_text(data))
     if value.tzinfo is None:
@@ -106,4 +111,5 @@ _READERS: dict[type, Callable[[object], object]] = {
     str: _text,
     int: _integer,
     bool: _boolean,
+    type(None): _nothing,  # the result of functions that give none
 }
