@@ -470,6 +470,33 @@ def test_an_unknown_subvolume_stops_before_the_first_snapshot(pc: LoopPc) -> Non
     assert os.listdir(pc.folder.own) == []
 
 
+def test_a_subvolume_exchanged_while_it_is_looked_for_is_refused(pc: LoopPc) -> None:
+    """S1, faults row 36: what is seen at a path must be what the filesystem lists under that name."""
+    place = pc.folder.prepare(RecordingContext())
+    listed = all_subvolumes(place.path)
+    stale = tuple(attrs.evolve(item, subvolume_id=item.subvolume_id + 1000) for item in listed)
+    assert reading.find_subvolume(reading.read_mounts(), place, "@home", listed).root == os.fsencode(pc.home)
+    with pytest.raises(CheckError, match="@home"):
+        reading.find_subvolume(reading.read_mounts(), place, "@home", stale)
+
+
+def test_a_subvolume_exchanged_while_it_is_snapshotted_leaves_nothing(
+    pc: LoopPc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S1, faults row 36."""
+    pc.folder.prepare(RecordingContext())
+    genuine = subvolumes._run_btrfs
+
+    def exchange(arguments: list[str | bytes], purpose: str, place: bytes) -> None:
+        other = os.fsencode(pc.root)
+        genuine([other if part == os.fsencode(pc.home) else part for part in arguments], purpose, place)
+
+    monkeypatch.setattr(subvolumes, "_run_btrfs", exchange)
+    with pytest.raises(SnapshotError, match="became another subvolume"):
+        pc.create("0007", Moment.PRE, "@home")
+    assert os.listdir(pc.folder.own) == []
+
+
 def test_a_snapshot_written_to_later_is_recognised(pc: LoopPc) -> None:
     """Faults row 36: known by id and generation, not by path; being snapshotted itself does not count."""
     (made,) = pc.create("0007", Moment.PRE, "@home")
