@@ -5,6 +5,7 @@ Types, and the pure decisions over what was read; ``reading`` does the reading.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 
@@ -304,13 +305,30 @@ def _count_inner(by_id: Mapping[int, ListedSubvolume], scope: Collection[int]) -
     return counts
 
 
-def uncovered_problem(machine: str, item: Uncovered) -> LayoutProblem:
-    """Say that something inside a synced tree stays behind. It warns: the rest of the tree can be synced."""
-    more = f", with {human_count(item.inner, 'subvolume')} below it," if item.inner else ""
+def uncovered_problems(machine: str, uncovered: Sequence[Uncovered]) -> tuple[LayoutProblem, ...]:
+    """Say what inside the synced trees stays behind, once per directory. It warns: the rest can be synced.
+
+    What stands in no synced tree is left out. Container tools make hundreds of subvolumes in one directory.
+    """
+    groups: dict[tuple[bytes, UncoveredKind], list[Uncovered]] = {}
+    for item in uncovered:
+        if item.tree:
+            groups.setdefault((os.path.dirname(item.path), item.kind), []).append(item)
+    return tuple(_uncovered_problem(machine, directory, group) for (directory, _), group in groups.items())
+
+
+def _uncovered_problem(machine: str, directory: bytes, group: Sequence[Uncovered]) -> LayoutProblem:
+    first = group[0]
+    inner = sum(item.inner for item in group)
+    more = f", with {human_count(inner, 'subvolume')} below," if inner else ""
+    if len(group) == 1:
+        what = f"{escape(first.path)} ({first.kind.value} {first.what}){more} is"
+    else:
+        count = human_count(len(group), first.kind.value)
+        what = f"{escape(directory)} holds {count}{more} that are, {escape(os.path.basename(first.path))} among them,"
     return LayoutProblem(
-        message=f"{machine}: {escape(item.path)} ({item.kind.value} {item.what}){more} is not in snapshots of"
-        f" {item.subvolume} and will not be synced",
-        hint=f"name {escape(item.path)} as a tree of its own in the settings, if it shall be synced",
+        message=f"{machine}: {what} not in snapshots of {first.subvolume} and will not be synced",
+        hint=f"name {escape(first.path)} as a tree of its own in the settings, if it shall be synced",
         blocking=False,
     )
 

@@ -21,7 +21,7 @@ from pcswitcher.snapshots.layout import (
     place_problem,
     place_tree,
     refuse_filesystem,
-    uncovered_problem,
+    uncovered_problems,
     visible_roots,
 )
 from pcswitcher.snapshots.mounts import (
@@ -102,7 +102,7 @@ def read_machine_layout(place_path: bytes, trees: Sequence[bytes]) -> Layout:
         else:
             places.append(found)
     uncovered = find_uncovered(mounts, tuple(scope.values()), places, subvolumes, place.subvolume_id)
-    problems.extend(uncovered_problem(machine, item) for item in uncovered if item.tree)
+    problems.extend(uncovered_problems(machine, uncovered))
     problems.extend(_swap_problems(machine, scope))
     problems.extend(_fstab_problems(machine, scope))
     return Layout(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import attrs
 import pytest
 
 from pcswitcher.model.codec import dumps, loads
@@ -27,7 +28,7 @@ from pcswitcher.snapshots.layout import (
     place_problem,
     place_tree,
     refuse_filesystem,
-    uncovered_problem,
+    uncovered_problems,
     visible_roots,
 )
 from pcswitcher.snapshots.mounts import Mount, covering_mount, parse_mountinfo
@@ -218,9 +219,23 @@ def test_mounts_inside_a_tree_are_named_and_mounts_elsewhere_are_not() -> None:
     assert [(item.path, item.kind, item.what) for item in found] == [
         (b"/home/sam/Cloud", UncoveredKind.MOUNT, "fuse.rclone")
     ]
-    problem = uncovered_problem("atlas", found[0])
+    (problem,) = uncovered_problems("atlas", found)
     assert not problem.blocking
     assert "atlas: /home/sam/Cloud (mount fuse.rclone)" in problem.message
+
+
+def test_hundreds_of_subvolumes_in_one_directory_are_one_warning() -> None:
+    """U4, faults row 37: a container tool's storage in a home."""
+    rows = [(300 + number, 257, b"@home/sam/layers/%03d" % number) for number in range(200)]
+    subvolumes = listed((257, 5, b"@home"), *rows, (900, 300, b"@home/sam/layers/000/inner"), (901, 257, b"@home/vm"))
+    trees = (TreePlace(tree=b"/home", subvolume="@home", inside=b""),)
+    found = find_uncovered((), (scope("@home", 257, b"/home"),), trees, subvolumes, 0)
+    assert len(found) == 201
+    layers, single = uncovered_problems("atlas", found)
+    assert "atlas: /home/sam/layers holds 200 nested subvolumes, with 1 subvolume below, that are" in layers.message
+    assert "atlas: /home/vm (nested subvolume @home/vm) is not in snapshots of @home" in single.message
+    outside = tuple(attrs.evolve(item, tree=b"") for item in found)
+    assert uncovered_problems("atlas", outside) == ()
 
 
 def test_a_mount_that_is_a_tree_of_its_own_is_not_named() -> None:

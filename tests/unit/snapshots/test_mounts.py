@@ -62,6 +62,9 @@ def test_every_captured_table_is_read_line_by_line(name: str) -> None:
         ("snapper", b"/usr", (b"/", 268, b"/@/.snapshots/1/snapshot")),
         ("hidden", b"/home/sam/photos", (b"/home", None, None)),
         ("hidden", b"/mnt/gone", (b"/mnt/gone", 300, None)),
+        ("container", b"/root", (b"/", 256, b"/@")),
+        ("container", b"/home/sam", (b"/home", 257, b"/@home")),
+        ("container", b"/.snapshots", (b"/.snapshots", 258, b"/@snapshots")),
         ("escapes", b"/home/sam", (b"/home", 257, b"/my home, all\\of\tit\n")),
     ],
 )
