@@ -6,9 +6,9 @@ the result to git itself:
 
 * ``.`` and ``$`` know newlines in names (DOTALL, full match);
 * a set such as ``[!a]`` never matches a slash (gitignore(5): fnmatch with FNM_PATHNAME);
-* a UTF-8 name whose last byte is 0x85 or 0xa0 ("voilà") keeps it: pathspec strips it as a Latin-1 space;
+* a name keeps its last byte: pathspec strips a blank there, also the 0xa0 of "voilà" in UTF-8;
 * a pattern matches the entry itself, not what lies below it: inheritance is the rule set's business;
-* ``*a*b*c`` takes time in proportion to the name, not to its power.
+* ``*a*b*c`` and ``**/a/**/b`` take time in proportion to the path, not to a power of its length.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ _STAR = b"[^/]*"
 _TOKEN = re.compile(rb"\[\^/\]\*|\\.|\[\^?\]?[^\]]*\]|.", re.DOTALL)
 _SPECIAL = re.compile(rb"[*?\[\]\\]")
 _SET = re.compile(rb"\[[!^]?\]?[^\]]*\]")
-_MOST_DOUBLE_STARS = 3  # each more multiplies the time by the depth of the path
+_ANY_BEGINNING = b"^(?:.+/)?"  # how pathspec writes a leading "**/"
+_ANY_MIDDLE = b"(?:/.+)?"  # and "/**" between two names
 
 
 @attrs.frozen
@@ -61,7 +62,7 @@ class Pattern:
 
 @lru_cache(maxsize=4096)
 def compile_pattern(text: bytes) -> Pattern:
-    """Compile one gitignore pattern, without a leading ``!`` and with its trailing blanks removed.
+    """Compile one gitignore pattern, without a leading ``!`` and without trailing blanks to be removed.
 
     Raises FormatError saying what is wrong with it.
     """
@@ -69,7 +70,7 @@ def compile_pattern(text: bytes) -> Pattern:
     prepared = text
     if prepared.endswith(b"/**/"):  # git: directories below it, not itself; pathspec would take it as well
         prepared += b"*/"
-    if prepared[-1:] in {b"\x85", b"\xa0"}:
+    if prepared[-1:].decode("latin-1").isspace() and prepared[-2:-1] != b"\\":
         prepared = prepared[:-1] + b"[" + prepared[-1:] + b"]"
     try:
         # The "!" keeps pathspec from reading a leading "#" or "!" as its own.
@@ -139,8 +140,6 @@ def _check(text: bytes) -> None:
         raise FormatError("it names nothing")
     if b"[[:" in text:
         raise FormatError("character classes such as [[:alpha:]] are not known here; write a range such as [a-z]")
-    if text.split(b"/").count(b"**") > _MOST_DOUBLE_STARS:
-        raise FormatError(f"more than {_MOST_DOUBLE_STARS} ** in one pattern")
 
 
 def _reason(text: bytes, error: Exception) -> str:
@@ -150,13 +149,19 @@ def _reason(text: bytes, error: Exception) -> str:
 
 
 def _mended(translated: bytes) -> bytes:
-    """Make the sets of pathspec's regular expression safe, and every star but a segment's last atomic.
+    """Make the sets of pathspec's regular expression safe, and what stands between wildcards atomic."""
+    regex = _with_quick_double_stars(_with_quick_stars(translated))
+    return b".*" + regex if regex == _DIRECTORY_MARK else regex
 
-    A piece between two stars has a fixed length, so its first match is as good as any later one.
+
+def _with_quick_stars(regex: bytes) -> bytes:
+    """Make every star but a segment's last take the first match of what follows it, for good.
+
+    What stands between two stars has a fixed length, so its first match is as good as any later one.
     """
     done: list[bytes] = []
     piece: list[bytes] | None = None  # what follows a star that is not written yet
-    for token in _TOKEN.findall(translated):
+    for token in _TOKEN.findall(regex):
         if token == _STAR:
             if piece is not None:
                 done += [b"(?>[^/]*?", *piece, b")"]
@@ -167,9 +172,18 @@ def _mended(translated: bytes) -> bytes:
             piece = None
         else:
             (done if piece is None else piece).append(_safe_set(token))
-    done += [] if piece is None else [_STAR, *piece]
-    regex = b"".join(done)
-    return b".*" + regex if regex == _DIRECTORY_MARK else regex
+    return b"".join(done if piece is None else [*done, _STAR, *piece])
+
+
+def _with_quick_double_stars(regex: bytes) -> bytes:
+    """The same for ``**``: between two of them stands a fixed number of names."""
+    first, *middle = regex.split(_ANY_MIDDLE)
+    if not middle:
+        return regex
+    if first.startswith(_ANY_BEGINNING):
+        first = b"^(?>(?:.+?/)??" + first.removeprefix(_ANY_BEGINNING) + b"(?=/))"
+    atomic = (b"(?>(?:/.+?)??" + names + b"(?=/))" for names in middle[:-1])
+    return first + b"".join(atomic) + _ANY_MIDDLE + middle[-1]
 
 
 def _safe_set(token: bytes) -> bytes:

@@ -138,7 +138,7 @@ class RuleSet:
         inside = self._inside_home(path)
         home = self._home.strongest(inside, is_directory) if inside else None
         tree = self._tree.strongest(path, is_directory)
-        socket = self._sockets.strongest(inside, is_directory) if is_socket and inside else None
+        socket = self._sockets.strongest(inside or path, is_directory) if is_socket else None
         candidates = [rule for rule in (socket, home, tree) if rule is not None]
         return next((rule for rule in candidates if rule.final), candidates[0] if candidates else None)
 

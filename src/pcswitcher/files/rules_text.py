@@ -80,10 +80,10 @@ def read_user_rules(directory: bytes, shown: str) -> tuple[Rule, ...]:
         _check_name(name, shown)
     rules: list[Rule] = []
     for rule_class in USER_FILES:
-        name = f"home.{rule_class}"
-        if os.fsencode(name) in names:
-            content = _read(os.path.join(directory, os.fsencode(name)), f"{shown}/{name}")
-            rules += parse_rules(content, f"{shown}/{name}", rule_class)
+        file = f"home.{rule_class}"
+        if os.fsencode(file) in names:
+            content = _read(os.path.join(directory, os.fsencode(file)), f"{shown}/{file}")
+            rules += parse_rules(content, f"{shown}/{file}", rule_class)
     return tuple(rules)
 
 

@@ -13,7 +13,7 @@ from pcswitcher.files.rules_text import ShippedRow, parse_shipped, read_user_rul
 
 def shipped_rows() -> tuple[ShippedRow, ...]:
     """Read ``rules.toml`` beside this module, also from inside the one-file program."""
-    resource = importlib.resources.files(__package__).joinpath("rules.toml")
+    resource = importlib.resources.files("pcswitcher.jobs.files").joinpath("rules.toml")
     return parse_shipped(resource.read_text(encoding="utf-8"))
 
 
