@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
+from pathlib import Path
 
 import pytest
+from pclab.machine import LabMachine
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -19,3 +22,20 @@ def root() -> None:
     if os.geteuid() != 0:
         reason = "needs root (run the tests with sudo, or in the lab)"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+
+
+@pytest.fixture
+def ssh_to_lab(vega: LabMachine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `ssh vega`, started by our program on this machine, reach the lab's vega: a command of that name in PATH.
+
+    It only adds the way (the switch's namespace, the lab's own ssh configuration); everything else, host key
+    checking among it, is the real ssh.
+    """
+    real = shutil.which("ssh")
+    # The command inside must be the real one by its path: by its name it would find this one again.
+    command = [real if word == "ssh" and real else word for word in vega.route.program]
+    shim = tmp_path / "bin" / "ssh"
+    shim.parent.mkdir()
+    shim.write_text(f'#!/bin/sh\nexec {" ".join(command)} "$@"\n')
+    shim.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{shim.parent}:{os.environ['PATH']}")

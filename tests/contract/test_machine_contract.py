@@ -114,225 +114,222 @@ async def _remote() -> AsyncIterator[AgentMachine]:
         await master.close()
 
 
-@pytest.fixture(
-    params=[
-        "fake",
-        pytest.param("local", marks=pytest.mark.root),
-        pytest.param("remote", marks=pytest.mark.lab(reset="none")),
-    ]
-)
-def opener(request: pytest.FixtureRequest) -> Opener:
-    if request.param == "remote":
-        request.getfixturevalue("ssh_to_lab")
-    if request.param == "local":
-        request.getfixturevalue("root")
-    return {"fake": _fake, "local": _local, "remote": _remote}[request.param]
+class MachineContract:
+    """The promises; each subclass holds one kind of machine to them."""
 
+    def test_a_call_gives_its_typed_result_with_bytes_intact(self, opener: Opener) -> None:
+        name = b"caf\xe9 \n\x1b[1m" + bytes(range(256))
 
-def test_a_call_gives_its_typed_result_with_bytes_intact(opener: Opener) -> None:
-    name = b"caf\xe9 \n\x1b[1m" + bytes(range(256))
+        async def run() -> tuple[str, bytes]:
+            async with opener() as machine:
+                return await machine.call(probe.echo, "grüße", name)
 
-    async def run() -> tuple[str, bytes]:
-        async with opener() as machine:
-            return await machine.call(probe.echo, "grüße", name)
+        assert asyncio.run(run()) == ("grüße", name)
 
-    assert asyncio.run(run()) == ("grüße", name)
+    def test_the_greeting_tells_the_facts_of_the_machine(self, opener: Opener) -> None:
+        async def run() -> Machine:
+            async with opener() as machine:
+                return machine
 
+        machine = asyncio.run(run())
+        assert machine.facts.hostname == machine.name
+        assert machine.facts.uid == 0
+        assert machine.facts.machine_id
+        assert machine.facts.boot_id
 
-def test_the_greeting_tells_the_facts_of_the_machine(opener: Opener) -> None:
-    async def run() -> Machine:
-        async with opener() as machine:
-            return machine
+    def test_progress_and_log_lines_arrive_while_the_call_runs(self, opener: Opener) -> None:
+        """J4: progress and log lines reach the caller."""
+        reports: list[ProgressReport] = []
+        lines: list[AgentLog] = []
 
-    machine = asyncio.run(run())
-    assert machine.facts.hostname == machine.name
-    assert machine.facts.uid == 0
-    assert machine.facts.machine_id
-    assert machine.facts.boot_id
+        async def run() -> int:
+            async with opener() as machine:
+                listener = Listener(progress=reports.append, log=lines.append)
+                return await machine.call_listening(listener, probe.count, 3)
 
+        assert asyncio.run(run()) == 3
+        assert reports[-1] == ProgressReport(done=3, total=3, unit="steps", item=b"step 3")
+        assert lines == [AgentLog(level=Level.INFO, message="counted", fields={"total": "3"})]
 
-def test_progress_and_log_lines_arrive_while_the_call_runs(opener: Opener) -> None:
-    """J4: progress and log lines reach the caller."""
-    reports: list[ProgressReport] = []
-    lines: list[AgentLog] = []
+    def test_a_stream_arrives_whole_and_in_order(self, opener: Opener) -> None:
+        received = bytearray()
 
-    async def run() -> int:
-        async with opener() as machine:
-            listener = Listener(progress=reports.append, log=lines.append)
-            return await machine.call_listening(listener, probe.count, 3)
+        async def run() -> int:
+            async with opener() as machine:
+                return await machine.call_listening(Listener(chunk=received.extend), probe.stream, 20, 500_000)
 
-    assert asyncio.run(run()) == 3
-    assert reports[-1] == ProgressReport(done=3, total=3, unit="steps", item=b"step 3")
-    assert lines == [AgentLog(level=Level.INFO, message="counted", fields={"total": "3"})]
+        assert asyncio.run(run()) == len(received) == 10_000_000
 
+    def test_our_own_errors_stay_themselves_across_the_wire(self, opener: Opener) -> None:
+        async def run() -> None:
+            async with opener() as machine:
+                await machine.call(probe.refuse, "vega: no btrfs\x1b[31m", "convert it")
 
-def test_a_stream_arrives_whole_and_in_order(opener: Opener) -> None:
-    received = bytearray()
+        with pytest.raises(CheckError) as caught:
+            asyncio.run(run())
+        assert caught.value.hint == "convert it"
+        assert caught.value.message == "vega: no btrfs\\x1b[31m"
 
-    async def run() -> int:
-        async with opener() as machine:
-            return await machine.call_listening(Listener(chunk=received.extend), probe.stream, 20, 500_000)
+    def test_an_unforeseen_error_names_the_machine_and_the_cause(self, opener: Opener) -> None:
+        async def run() -> str:
+            async with opener() as machine:
+                try:
+                    await machine.call(probe.crash, "division")
+                except FunctionError as error:
+                    assert machine.name in error.message
+                    return error.message
+            return ""
 
-    assert asyncio.run(run()) == len(received) == 10_000_000
+        assert "ZeroDivisionError: division" in asyncio.run(run())
 
+    def test_a_function_outside_our_packages_cannot_be_called(self, opener: Opener) -> None:
+        """Faults row 22: only functions marked as exposed, in packages of ours or of jobs, run."""
 
-def test_our_own_errors_stay_themselves_across_the_wire(opener: Opener) -> None:
-    async def run() -> None:
-        async with opener() as machine:
-            await machine.call(probe.refuse, "vega: no btrfs\x1b[31m", "convert it")
+        def innocent(context: object, command: str) -> int:
+            return 0
 
-    with pytest.raises(CheckError) as caught:
+        async def run(name: str) -> None:
+            async with opener() as machine:
+                forged: Exposed[[str], int] = Exposed(innocent)
+                forged.name = name
+                forged.parameter_types = lambda: {"command": str}  # type: ignore[method-assign]
+                await machine.call(forged, "true")
+
+        for name in ("os:system", "subprocess:getoutput", "pcswitcher.machine.agent:main", "nothing", "pcswitcher.x:y"):
+            with pytest.raises(FormatError):
+                asyncio.run(run(name))
+
+    def test_cancelling_a_call_ends_it_there_and_the_machine_stays_usable(self, opener: Opener) -> None:
+        async def run() -> tuple[str, bytes]:
+            async with opener() as machine:
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.3):
+                        await machine.call(probe.wait, 60.0)
+                return await machine.call(probe.echo, "still here", b"")
+
+        started = time.monotonic()
+        assert asyncio.run(run()) == ("still here", b"")
+        assert time.monotonic() - started < 30
+
+    def test_many_calls_run_at_once(self, opener: Opener) -> None:
+        async def run() -> list[tuple[str, bytes]]:
+            async with opener() as machine:
+                return await asyncio.gather(*(machine.call(probe.echo, str(number), b"") for number in range(50)))
+
+        assert asyncio.run(run()) == [(str(number), b"") for number in range(50)]
+
+    def test_a_program_gives_its_output_and_status(self, opener: Opener) -> None:
+        async def run() -> None:
+            async with opener() as machine:
+                done = await machine.run(["printf", "one\\ntwo\\n"])
+                assert (done.status, done.stdout, done.text) == (0, b"one\ntwo\n", "one\ntwo")
+                assert done.machine == machine.name
+                fed = await machine.run(["cat"], stdin=b"\x00\xff" * 1000)
+                assert fed.stdout == b"\x00\xff" * 1000
+                failed = await machine.run(["ls", "/nowhere"])
+                assert failed.status == 2
+                with pytest.raises(ProgramError, match=r"ls ended with status 2: .*No such file"):
+                    failed.check()
+
         asyncio.run(run())
-    assert caught.value.hint == "convert it"
-    assert caught.value.message == "vega: no btrfs\\x1b[31m"
+
+    def test_a_program_starts_from_a_clean_environment(self, opener: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("LEAK", "secret")
+
+        async def run() -> None:
+            async with opener() as machine:
+                assert (await machine.run(["printenv", "LC_ALL"])).text == "C.UTF-8"
+                assert (await machine.run(["printenv", "LEAK"])).status == 1
+                assert (await machine.run(["printenv", "GIVEN"], environment={"GIVEN": "yes"})).text == "yes"
+
+        asyncio.run(run())
+
+    def test_a_program_that_does_not_exist_is_named_with_its_machine(self, opener: Opener) -> None:
+        async def run() -> None:
+            async with opener() as machine:
+                with pytest.raises(ProgramError, match="no-such-program cannot be started") as caught:
+                    await machine.run(["no-such-program"])
+                assert machine.name in caught.value.hint
+
+        asyncio.run(run())
+
+    def test_a_program_over_its_time_is_ended(self, opener: Opener) -> None:
+        async def run() -> None:
+            async with opener() as machine:
+                with pytest.raises(ProgramTimeoutError, match=r"sleep did not end within 0\.2 s"):
+                    await machine.run(["sleep", "600"], timeout=0.2)
+
+        asyncio.run(run())
+
+    def test_hundred_megabytes_of_output_stream_through_without_being_kept(self, opener: Opener) -> None:
+        """Issue: 100 MB of output."""
+        size = 100_000_000
+        seen = 0
+
+        def listen(stream: int, data: bytes) -> None:
+            nonlocal seen
+            seen += len(data)
+
+        async def run() -> None:
+            async with opener() as machine:
+                done = await machine.run(["head", "-c", str(size), "/dev/zero"], listener=listen)
+                assert done.status == 0
+                assert done.stdout == b""
+
+        asyncio.run(run())
+        assert seen == size
+
+    def test_output_nobody_listens_to_is_bounded(self, opener: Opener) -> None:
+        """Faults row 22: bounded memory."""
+
+        async def run() -> None:
+            async with opener() as machine:
+                with pytest.raises(ProgramError, match="printed more than 16 MiB"):
+                    await machine.run(["head", "-c", str(64 * 1024 * 1024), "/dev/zero"])
+                assert await machine.call(probe.echo, "usable", b"") == ("usable", b"")
+
+        asyncio.run(run())
+
+    def test_a_message_over_the_limit_is_refused_and_the_machine_stays_usable(self, opener: Opener) -> None:
+        async def run() -> None:
+            async with opener() as machine:
+                with pytest.raises(ProtocolError, match="over the limit"):
+                    await machine.call(probe.echo, "x" * 5_000_000, b"")
+                assert await machine.call(probe.echo, "usable", b"") == ("usable", b"")
+
+        asyncio.run(run())
+
+    def test_after_close_every_call_fails_at_once(self, opener: Opener) -> None:
+        async def run() -> None:
+            async with opener() as machine:
+                await machine.close()
+                with pytest.raises(ConnectionLostError):
+                    await machine.call(probe.echo, "", b"")
+                await machine.close()
+
+        asyncio.run(run())
 
 
-def test_an_unforeseen_error_names_the_machine_and_the_cause(opener: Opener) -> None:
-    async def run() -> str:
-        async with opener() as machine:
-            try:
-                await machine.call(probe.crash, "division")
-            except FunctionError as error:
-                assert machine.name in error.message
-                return error.message
-        return ""
+class TestFake(MachineContract):
+    """The machine that ships for tests."""
 
-    assert "ZeroDivisionError: division" in asyncio.run(run())
+    @pytest.fixture
+    def opener(self) -> Opener:
+        return _fake
 
 
-def test_a_function_outside_our_packages_cannot_be_called(opener: Opener) -> None:
-    """Faults row 22: only functions marked as exposed, in packages of ours or of jobs, run."""
+class TestLocal(MachineContract):
+    """This machine, through a real agent process."""
 
-    def innocent(context: object, command: str) -> int:
-        return 0
-
-    async def run(name: str) -> None:
-        async with opener() as machine:
-            forged: Exposed[[str], int] = Exposed(innocent)
-            forged.name = name
-            forged.parameter_types = lambda: {"command": str}  # type: ignore[method-assign]
-            await machine.call(forged, "true")
-
-    for name in ("os:system", "subprocess:getoutput", "pcswitcher.machine.agent:main", "nothing", "pcswitcher.x:y"):
-        with pytest.raises(FormatError):
-            asyncio.run(run(name))
+    @pytest.fixture
+    def opener(self, root: None) -> Opener:
+        return _local
 
 
-def test_cancelling_a_call_ends_it_there_and_the_machine_stays_usable(opener: Opener) -> None:
-    async def run() -> tuple[str, bytes]:
-        async with opener() as machine:
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.3):
-                    await machine.call(probe.wait, 60.0)
-            return await machine.call(probe.echo, "still here", b"")
+@pytest.mark.lab(reset="none")
+class TestRemote(MachineContract):
+    """A PC of the lab, through ssh and sudo and the deployed program."""
 
-    started = time.monotonic()
-    assert asyncio.run(run()) == ("still here", b"")
-    assert time.monotonic() - started < 30
-
-
-def test_many_calls_run_at_once(opener: Opener) -> None:
-    async def run() -> list[tuple[str, bytes]]:
-        async with opener() as machine:
-            return await asyncio.gather(*(machine.call(probe.echo, str(number), b"") for number in range(50)))
-
-    assert asyncio.run(run()) == [(str(number), b"") for number in range(50)]
-
-
-def test_a_program_gives_its_output_and_status(opener: Opener) -> None:
-    async def run() -> None:
-        async with opener() as machine:
-            done = await machine.run(["printf", "one\\ntwo\\n"])
-            assert (done.status, done.stdout, done.text) == (0, b"one\ntwo\n", "one\ntwo")
-            assert done.machine == machine.name
-            fed = await machine.run(["cat"], stdin=b"\x00\xff" * 1000)
-            assert fed.stdout == b"\x00\xff" * 1000
-            failed = await machine.run(["ls", "/nowhere"])
-            assert failed.status == 2
-            with pytest.raises(ProgramError, match=r"ls ended with status 2: .*No such file"):
-                failed.check()
-
-    asyncio.run(run())
-
-
-def test_a_program_starts_from_a_clean_environment(opener: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LEAK", "secret")
-
-    async def run() -> None:
-        async with opener() as machine:
-            assert (await machine.run(["printenv", "LC_ALL"])).text == "C.UTF-8"
-            assert (await machine.run(["printenv", "LEAK"])).status == 1
-            assert (await machine.run(["printenv", "GIVEN"], environment={"GIVEN": "yes"})).text == "yes"
-
-    asyncio.run(run())
-
-
-def test_a_program_that_does_not_exist_is_named_with_its_machine(opener: Opener) -> None:
-    async def run() -> None:
-        async with opener() as machine:
-            with pytest.raises(ProgramError, match="no-such-program cannot be started") as caught:
-                await machine.run(["no-such-program"])
-            assert machine.name in caught.value.hint
-
-    asyncio.run(run())
-
-
-def test_a_program_over_its_time_is_ended(opener: Opener) -> None:
-    async def run() -> None:
-        async with opener() as machine:
-            with pytest.raises(ProgramTimeoutError, match=r"sleep did not end within 0\.2 s"):
-                await machine.run(["sleep", "600"], timeout=0.2)
-
-    asyncio.run(run())
-
-
-def test_hundred_megabytes_of_output_stream_through_without_being_kept(opener: Opener) -> None:
-    """Issue: 100 MB of output."""
-    size = 100_000_000
-    seen = 0
-
-    def listen(stream: int, data: bytes) -> None:
-        nonlocal seen
-        seen += len(data)
-
-    async def run() -> None:
-        async with opener() as machine:
-            done = await machine.run(["head", "-c", str(size), "/dev/zero"], listener=listen)
-            assert done.status == 0
-            assert done.stdout == b""
-
-    asyncio.run(run())
-    assert seen == size
-
-
-def test_output_nobody_listens_to_is_bounded(opener: Opener) -> None:
-    """Faults row 22: bounded memory."""
-
-    async def run() -> None:
-        async with opener() as machine:
-            with pytest.raises(ProgramError, match="printed more than 16 MiB"):
-                await machine.run(["head", "-c", str(64 * 1024 * 1024), "/dev/zero"])
-            assert await machine.call(probe.echo, "usable", b"") == ("usable", b"")
-
-    asyncio.run(run())
-
-
-def test_a_message_over_the_limit_is_refused_and_the_machine_stays_usable(opener: Opener) -> None:
-    async def run() -> None:
-        async with opener() as machine:
-            with pytest.raises(ProtocolError, match="over the limit"):
-                await machine.call(probe.echo, "x" * 5_000_000, b"")
-            assert await machine.call(probe.echo, "usable", b"") == ("usable", b"")
-
-    asyncio.run(run())
-
-
-def test_after_close_every_call_fails_at_once(opener: Opener) -> None:
-    async def run() -> None:
-        async with opener() as machine:
-            await machine.close()
-            with pytest.raises(ConnectionLostError):
-                await machine.call(probe.echo, "", b"")
-            await machine.close()
-
-    asyncio.run(run())
+    @pytest.fixture
+    def opener(self, ssh_to_lab: None) -> Opener:
+        return _remote

@@ -121,6 +121,15 @@ class JobReport:
     """The same items as the job's own verify knows them."""
 
 
+@attrs.frozen(kw_only=True)
+class Explanation:
+    """Whether an item travels, and in words which rule says so."""
+
+    item: str
+    travels: bool
+    words: str
+
+
 class Job(abc.ABC, Generic[C, D]):
     """One kind of state. A subclass is made once per run, with all settings."""
 
@@ -133,6 +142,10 @@ class Job(abc.ABC, Generic[C, D]):
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+
+    def explain(self, item: str) -> Explanation | None:
+        """Say whether ``item``, as a person typed it, travels and why; None when it is none of this job's."""
+        return None
 
     @abc.abstractmethod
     def trees(self) -> tuple[bytes, ...]:

@@ -49,12 +49,12 @@ class FilesSettings:
     max_deletions: int = attrs.field(
         default=5000,
         validator=attrs.validators.ge(0),
-        metadata={"help": "More deletions than this on the other PC need --allow mass-deletion."}
+        metadata={"help": "More deletions than this on the other PC need --allow mass-deletion."},
     )
     max_deletion_percent: int = attrs.field(
         default=25,
         validator=[attrs.validators.ge(0), attrs.validators.le(100)],
-        metadata={"help": "So do deletions of more than this share (in percent) of what it has."}
+        metadata={"help": "So do deletions of more than this share (in percent) of what it has."},
     )
 
 

@@ -1,0 +1,67 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+from pcswitcher import __version__
+from pcswitcher.model.errors import ExitCode, PcSwitcherError
+
+COMMANDS = "pcswitcher.faces.commands"
+
+app = App(
+    name="pc-switcher",
+    help="One command makes the other PC continue where this one stopped: pc-switcher sync vega",
+    version=__version__,
+    version_flags=["--version"],
+    result_action="return_value",
+)
+snapshots_app = App(name="snapshots", help="What is kept on this PC, and why.")
+
+# The words stand here too so that `--help` need not import the commands.
+for verb, words in {
+    "sync": "Make another PC a replica of this one, after you have seen what would change.",
+    "doctor": "Check this PC, or both, and say what mends each problem.",
+    "why": "Tell whether a path travels and which rule says so.",
+    "history": "List the runs this PC took part in.",
+    "show": "Tell everything about one run.",
+    "logs": "List the logs, or print one.",
+    "init": "Write a commented settings file.",
+    "completion": "Print the completion script for bash, zsh or fish.",
+}.items():
+    app.command(f"{COMMANDS}.{verb}:{verb}", name=verb, help=words)
+app.command(snapshots_app)
+snapshots_app.command(f"{COMMANDS}.snapshots:list_kept", name="list", help="List the snapshots by run.")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code (design §7)."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line and give its exit code."""
+    try:
+        result = app(list(arguments), exit_on_error=False)
+    except CycloptsError:
+        return ExitCode.USAGE
+    except PcSwitcherError as error:
+        _explain(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone (`| head`); what is still buffered must not raise again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.FAILED
+    return result if isinstance(result, int) else ExitCode.DONE
+
+
+def _explain(error: PcSwitcherError) -> None:
+    sys.stderr.write(f"pc-switcher: {error.message}\n")
+    if error.hint:
+        sys.stderr.write(f"  → {error.hint}\n")

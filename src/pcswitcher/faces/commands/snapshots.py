@@ -1,0 +1,57 @@
+"""`pc-switcher snapshots`: what is kept."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pcswitcher.faces.commands.output import print_json
+from pcswitcher.machine.session import open_local
+from pcswitcher.machine.sudo import ask_nobody
+from pcswitcher.model.text import escape
+from pcswitcher.snapshots.folder import Snapshot
+from pcswitcher.snapshots.snapshots import list_snapshots
+
+
+def list_kept(*, json: Annotated[bool, Parameter(negative="")] = False) -> None:
+    """List the snapshots pc-switcher keeps on this PC, by run.
+
+    Parameters
+    ----------
+    json
+        Print one JSON object per snapshot.
+    """
+    found = asyncio.run(_read())
+    if json:
+        for snapshot in found:
+            print_json("snapshot", snapshot)
+        return
+    console = Console()
+    if not found:
+        console.print("no snapshots yet; every sync makes them: pc-switcher sync HOST")
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("run", "moment", "of", "taken", "where"):
+        table.add_column(heading, overflow="fold")
+    for snapshot in found:
+        table.add_row(
+            snapshot.run,
+            snapshot.moment,
+            Text(snapshot.subvolume),
+            f"{snapshot.created.astimezone():%Y-%m-%d %H:%M:%S}",
+            Text(escape(snapshot.path)),
+        )
+    console.print(table)
+
+
+async def _read() -> tuple[Snapshot, ...]:
+    machine = await open_local(ask_nobody)
+    try:
+        return await machine.call(list_snapshots)
+    finally:
+        await machine.close()

@@ -1,0 +1,20 @@
+"""One JSON object per event, for programs. The last one is ``run-finished`` with the exit code."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from pcswitcher.model.codec import dump_plain
+from pcswitcher.model.events import Event, event_to_json
+
+
+class JsonFace:
+    """A Sink that prints every event as one line of JSON."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def take(self, event: Event) -> None:
+        """See Sink."""
+        self._stream.write(dump_plain(event_to_json(event)) + "\n")
+        self._stream.flush()

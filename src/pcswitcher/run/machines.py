@@ -1,0 +1,122 @@
+"""The two machines of a run: connected, deployed, locked, and let go again."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from contextlib import AsyncExitStack
+
+import attrs
+
+from pcswitcher.machine.api import Machine
+from pcswitcher.machine.bundle import describe_installation
+from pcswitcher.machine.connection import AgentMachine
+from pcswitcher.machine.deploy import Deployment, DeployOutcome
+from pcswitcher.machine.lock import Holder, Role, acquire_lock
+from pcswitcher.machine.session import open_local, open_remote
+from pcswitcher.machine.ssh import Master, RemoteShell, open_master
+from pcswitcher.machine.sudo import AskPassword
+from pcswitcher.model.errors import CheckError, PcSwitcherError
+from pcswitcher.model.events import Level, now
+from pcswitcher.model.text import human_size
+from pcswitcher.run.bus import Bus
+
+
+@attrs.frozen(kw_only=True)
+class Pair:
+    """Both machines of a run, each behind its agent."""
+
+    source: AgentMachine
+    target: AgentMachine
+    shell: RemoteShell
+    deployment: Deployment
+
+    @property
+    def both(self) -> tuple[AgentMachine, AgentMachine]:
+        """Source and target."""
+        return self.source, self.target
+
+
+async def connect(host: str, stack: AsyncExitStack) -> Master:
+    """Log in to ``host``; the connection ends with ``stack``."""
+    master = await open_master(host)
+    stack.push_async_callback(master.close)
+    return master
+
+
+async def start_source(ask: AskPassword, bus: Bus, stack: AsyncExitStack) -> AgentMachine:
+    """Start the agent on this PC; it ends with ``stack``."""
+    source = await open_local(ask)
+    stack.push_async_callback(source.close)
+    source.log_to(bus.agent_log(source.name))
+    return source
+
+
+async def start_target(
+    master: Master, source: AgentMachine, ask: AskPassword, bus: Bus, stack: AsyncExitStack, *, ephemeral: bool
+) -> Pair:
+    """Bring our program to the other PC and start its agent; it ends with ``stack``.
+
+    Raises CheckError when the other PC is this one, or runs a newer version of ours.
+    """
+    remote = await open_remote(master, describe_installation(), ask, ephemeral=ephemeral)
+    target = remote.machine
+    stack.push_async_callback(target.close)
+    target.log_to(bus.agent_log(target.name))
+    refuse_same_machine(source, target, master.host)
+    bus.log(Level.INFO, deployment_words(remote.deployment, target.name), target.name)
+    return Pair(source=source, target=target, shell=remote.shell, deployment=remote.deployment)
+
+
+def refuse_same_machine(source: Machine, target: Machine, host: str) -> None:
+    """Raise CheckError when ``host`` is this PC, or a copy of it that kept its identity (faults row 26)."""
+    if source.facts.boot_id and source.facts.boot_id == target.facts.boot_id:
+        raise CheckError(f"{host} is this PC ({source.name})", "name the other PC")
+    if source.facts.machine_id and source.facts.machine_id == target.facts.machine_id:
+        raise CheckError(
+            f"{source.name} and {target.name} have the same /etc/machine-id: one is a copy of the other",
+            f"give {target.name} its own: sudo rm /etc/machine-id && sudo systemd-machine-id-setup, then reboot it",
+        )
+
+
+def deployment_words(deployment: Deployment, name: str) -> str:
+    """What was done to the program on the other machine, for the log (requirement D1)."""
+    match deployment.outcome:
+        case DeployOutcome.SAME:
+            return f"pc-switcher {deployment.after} is on {name} already"
+        case DeployOutcome.INSTALLED:
+            words = f"installed pc-switcher {deployment.after} on {name}"
+        case DeployOutcome.UPGRADED:
+            words = f"upgraded pc-switcher on {name} from {deployment.before} to {deployment.after}"
+        case DeployOutcome.REPLACED:
+            words = f"replaced pc-switcher {deployment.after} on {name} by this build of it"
+        case DeployOutcome.CARRIED:
+            words = f"pc-switcher {deployment.after} runs from memory on {name}"
+    return f"{words} ({human_size(deployment.sent)} in {deployment.seconds:.1f} s)"
+
+
+async def lock(pair: Pair) -> None:
+    """Take both machines for this run, until their agents end. Raises BusyError naming who has one."""
+    for machine, role in ((pair.source, Role.SOURCE), (pair.target, Role.TARGET)):
+        holder = Holder(
+            role=role,
+            source=pair.source.name,
+            target=pair.target.name,
+            user=getpass.getuser(),
+            host=pair.source.name,
+            process=os.getpid(),
+            since=now(),
+        )
+        await machine.call(acquire_lock, machine.name, holder)
+
+
+def prefer_cause(error: BaseException) -> PcSwitcherError | None:
+    """The first error of ours in a group of errors, so that a real cause is never hidden by what followed it."""
+    if isinstance(error, PcSwitcherError):
+        return error
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            found = prefer_cause(each)
+            if found is not None:
+                return found
+    return None
