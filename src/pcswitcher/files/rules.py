@@ -95,7 +95,7 @@ class RuleSet:
 
         ``path`` is relative to the tree root, without a leading slash. Takes 1-2 µs for an ordinary name.
         """
-        if not (self._prefilter.may_match(path) or self._directories or is_socket):
+        if not (self._directories or is_socket or self._prefilter.may_match(path)):
             return False
         rule = self._own_rule(path, is_directory=is_directory, is_socket=is_socket)
         return rule is not None and rule.rule_class.excludes
@@ -123,18 +123,19 @@ class RuleSet:
             return shipped_or_user
         cut = path.rfind(b"/")
         while True:
-            directory = path[:cut] if cut > 0 else b""
+            directory, inside = (path[:cut], path[cut + 1 :]) if cut >= 0 else (b"", path)
             index = self._directories.get(directory)
-            if index is not None:
-                rule = index.strongest(path[cut + 1 :] if cut > 0 else path, is_directory)
-                if rule is not None:
-                    return rule
-            if cut <= 0:
+            rule = None if index is None else index.strongest(inside, is_directory)
+            if rule is not None:
+                return rule
+            if cut < 0:
                 return shipped_or_user
             cut = path.rfind(b"/", 0, cut)
 
     def _base_rule(self, path: bytes, *, is_directory: bool, is_socket: bool) -> Rule | None:
         """The winner among shipped rules and the user's: a final one, else home before tree."""
+        if not (is_socket or self._prefilter.may_match(path)):
+            return None
         inside = self._inside_home(path)
         home = self._home.strongest(inside, is_directory) if inside else None
         tree = self._tree.strongest(path, is_directory)

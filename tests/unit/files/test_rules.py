@@ -86,6 +86,7 @@ def test_a_directory_file_at_the_root_of_the_tree_can_hold_back_a_home() -> None
     rules = rule_set(own("*")).with_directory_file(b"", b"/guest/\n")
     assert said(rules, b"guest", is_directory=True) is NEVER
     assert said(rules, b"sam", is_directory=True) is SYNC
+    assert said(rules.with_directory_file(b"", b"!x.iso\n"), b"s/x.iso") is SYNC
 
 
 def test_a_rule_set_with_a_directory_file_leaves_the_first_one_as_it_was() -> None:
