@@ -15,7 +15,7 @@ A rule is a gitignore pattern with a class. Which rule decides about an entry ("
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import attrs
 
@@ -56,14 +56,18 @@ class Verdict:
 
 @attrs.frozen(eq=False)
 class RuleSet:
-    """The rules of one tree, ready to be asked. Immutable: it may be shared between threads."""
+    """The rules of one tree, ready to be asked. Immutable: it may be shared between threads.
+
+    ``_directories`` holds the ``.pcswitcherignore`` files, deepest first, each with the beginning of
+    the paths it governs ("sam/work/"). A walker adds them along its branch, so they are few.
+    """
 
     texts: RuleTexts
     _home: PatternIndex[Rule]
     _tree: PatternIndex[Rule]
     _sockets: PatternIndex[Rule]
     _prefilter: Prefilter
-    _directories: Mapping[bytes, PatternIndex[Rule]]
+    _directories: tuple[tuple[bytes, PatternIndex[Rule]], ...]
 
     @classmethod
     def build(cls, texts: RuleTexts) -> RuleSet:
@@ -76,7 +80,7 @@ class RuleSet:
             PatternIndex([pair for pair in plain if pair[0].scope is RuleScope.TREE]),
             PatternIndex([pair for pair in compiled if pair[0].target is RuleTarget.SOCKET]),
             Prefilter(pattern for _rule, pattern in plain),
-            {},
+            (),
         )
 
     def with_directory_file(self, directory: bytes, content: bytes) -> RuleSet:
@@ -88,7 +92,10 @@ class RuleSet:
         origin = escape(self._absolute(directory + b"/" + DIRECTORY_FILE if directory else DIRECTORY_FILE))
         rules = parse_rules(content, origin, RuleClass.NEVER)
         index = PatternIndex([(rule, compile_rule(rule)) for rule in rules])
-        return attrs.evolve(self, directories={**self._directories, directory: index})
+        governed = directory + b"/" if directory else b""
+        others = [pair for pair in self._directories if pair[0] != governed]
+        files = sorted([*others, (governed, index)], key=lambda pair: len(pair[0]), reverse=True)
+        return attrs.evolve(self, directories=tuple(files))
 
     def excludes(self, path: bytes, is_directory: bool, *, is_socket: bool = False) -> bool:  # noqa: FBT001 - hot path
         """Say whether an entry stays behind, given that its directory does not (a walker prunes there).
@@ -119,18 +126,14 @@ class RuleSet:
     def _own_rule(self, path: bytes, *, is_directory: bool, is_socket: bool) -> Rule | None:
         """The rule that wins among those matching the entry itself."""
         shipped_or_user = self._base_rule(path, is_directory=is_directory, is_socket=is_socket)
-        if not self._directories or (shipped_or_user is not None and shipped_or_user.final):
+        if shipped_or_user is not None and shipped_or_user.final:
             return shipped_or_user
-        cut = path.rfind(b"/")
-        while True:
-            directory, inside = (path[:cut], path[cut + 1 :]) if cut >= 0 else (b"", path)
-            index = self._directories.get(directory)
-            rule = None if index is None else index.strongest(inside, is_directory)
-            if rule is not None:
-                return rule
-            if cut < 0:
-                return shipped_or_user
-            cut = path.rfind(b"/", 0, cut)
+        for governed, index in self._directories:
+            if path.startswith(governed):
+                rule = index.strongest(path[len(governed) :], is_directory)
+                if rule is not None:
+                    return rule
+        return shipped_or_user
 
     def _base_rule(self, path: bytes, *, is_directory: bool, is_socket: bool) -> Rule | None:
         """The winner among shipped rules and the user's: a final one, else home before tree."""

@@ -89,6 +89,13 @@ def test_a_directory_file_at_the_root_of_the_tree_can_hold_back_a_home() -> None
     assert said(rules.with_directory_file(b"", b"!x.iso\n"), b"s/x.iso") is SYNC
 
 
+def test_the_order_in_which_directory_files_are_found_does_not_matter_and_the_newest_content_counts() -> None:
+    deep_first = rule_set().with_directory_file(b"sam/work", b"!x\n").with_directory_file(b"sam", b"x\n")
+    assert said(deep_first, b"sam/work/x") is SYNC
+    assert said(deep_first, b"sam/workshop/x") is NEVER
+    assert said(deep_first.with_directory_file(b"sam", b"y\n"), b"sam/workshop/x") is SYNC
+
+
 def test_a_rule_set_with_a_directory_file_leaves_the_first_one_as_it_was() -> None:
     first = rule_set()
     assert first.with_directory_file(b"sam", b"x\n").excludes(b"sam/x", False)
