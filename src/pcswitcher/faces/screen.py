@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Self
 
@@ -84,7 +84,7 @@ class ScreenFace:
         self._live.stop()
 
     @contextmanager
-    def paused(self) -> Iterator[Console]:
+    def paused(self) -> Generator[Console]:
         """Give the terminal away for a question, and draw again after it."""
         self._live.stop()
         try:

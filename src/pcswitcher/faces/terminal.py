@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 import termios
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -89,7 +89,7 @@ def list_removals(console: Console, plan: Plan) -> None:
 
 
 @contextmanager
-def _no_echo() -> Iterator[None]:
+def _no_echo() -> Generator[None]:
     before = termios.tcgetattr(INPUT)
     silent = list(before)
     silent[3] &= ~termios.ECHO

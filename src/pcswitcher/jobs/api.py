@@ -36,8 +36,9 @@ class Gate(StrEnum):
 
 
 class Severity(StrEnum):
-    """Whether a finding stops the run."""
+    """Whether a finding stops the run, belongs in front of the person, or only into `doctor`."""
 
+    ADVICE = "advice"
     WARNING = "warning"
     BLOCKING = "blocking"
 

@@ -104,7 +104,7 @@ async def _check_programs(machine: Machine) -> list[Finding]:
         findings.append(_blocking(machine, f"{machine.name}: rsync is too old: {_dotted(version)}", "sudo apt upgrade"))
     elif version < ADVISED_RSYNC:
         findings.append(
-            _warning(
+            _advice(
                 machine,
                 f"{machine.name}: rsync {_dotted(version)} is older than 3.5, which closed holes in use as root",
                 "sudo apt upgrade, if your distribution did not close them in its own version",
@@ -167,6 +167,10 @@ def _dotted(version: tuple[int, ...]) -> str:
 
 def _blocking(machine: Machine, message: str, hint: str) -> Finding:
     return Finding(severity=Severity.BLOCKING, machine=machine.name, message=message, hint=hint)
+
+
+def _advice(machine: Machine, message: str, hint: str) -> Finding:
+    return Finding(severity=Severity.ADVICE, machine=machine.name, message=message, hint=hint)
 
 
 def _warning(machine: Machine, message: str, hint: str) -> Finding:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import getpass
 import os
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import attrs
@@ -15,6 +14,7 @@ import attrs
 from pcswitcher import __version__
 from pcswitcher.jobs.api import Finding, Gate, JobReport, Severity, Side, World
 from pcswitcher.jobs.registry import AnyJob
+from pcswitcher.machine.api import Machine
 from pcswitcher.machine.lock import Role
 from pcswitcher.machine.sudo import AskPassword
 from pcswitcher.model.errors import (
@@ -23,7 +23,6 @@ from pcswitcher.model.errors import (
     InterruptedRunError,
     PcSwitcherError,
     UsageError,
-    VerificationError,
 )
 from pcswitcher.model.events import (
     JobFinished,
@@ -42,9 +41,13 @@ from pcswitcher.run.checks import check_lineage, check_machines, raise_blocking
 from pcswitcher.run.machines import Pair, connect, lock, prefer_cause, start_source, start_target
 from pcswitcher.run.plan import Plan, PlannedJob
 from pcswitcher.run.record import JobRecord, Memory, RunRecord, read_memory, write_record
+from pcswitcher.run.result import SyncResult, judge, result_of
 from pcswitcher.run.review import Reviewer
 from pcswitcher.snapshots.names import Moment
 from pcswitcher.snapshots.snapshots import create_snapshots, delete_snapshots, prepare_snapshots
+
+CLEANING_PATIENCE = 10.0
+"""Seconds each machine gets for cleaning up after a failure."""
 
 
 @attrs.frozen(kw_only=True)
@@ -54,16 +57,6 @@ class SyncOptions:
     host: str
     dry_run: bool = False
     allowed: frozenset[Gate] = frozenset()
-
-
-@attrs.frozen(kw_only=True)
-class SyncResult:
-    """How a run ended."""
-
-    outcome: Outcome
-    exit_code: ExitCode
-    message: str
-    hint: str = ""
 
 
 class Sync:
@@ -81,6 +74,8 @@ class Sync:
         self._findings: list[Finding] = []
         self._memory: dict[str, Memory] = {}
         self._record: RunRecord | None = None
+        self._changing = False
+        """Whether the target may differ from its snapshots of before."""
 
     async def run(self) -> SyncResult:
         """Do the run. Every error becomes a result; the last event is always RunFinished."""
@@ -91,13 +86,13 @@ class Sync:
             async with AsyncExitStack() as stack:
                 result = await self._steps(stack)
         except asyncio.CancelledError:
-            result = _result_of(InterruptedRunError("the run was interrupted", "start the same command again"))
+            result = result_of(InterruptedRunError("the run was interrupted", "start the same command again"))
         except Exception as error:
             cause = prefer_cause(error)
             if cause is None:
                 self._bus.log(Level.CRITICAL, f"{type(error).__name__}: {error}")
                 raise
-            result = _result_of(cause)
+            result = result_of(cause)
         self._bus.tell(
             RunFinished(
                 run=self._label,
@@ -120,7 +115,7 @@ class Sync:
             world = await self._snapshot(pair, sides)
             plan = await self._plan(world)
             if plan.items == 0 or self._options.dry_run or not await self._review(plan):
-                return await self._finish_unchanged(pair, plan)
+                return await self._finish_unchanged(pair, world, plan)
             return await self._change(pair, world, plan)
         except BaseException as error:
             await self._record_failure(pair, error)
@@ -190,8 +185,14 @@ class Sync:
 
     async def _snapshot(self, pair: Pair, sides: tuple[Side, Side]) -> World:
         async with self._step(Step.SNAPSHOT):
-            source, target = await asyncio.gather(*(self._take_snapshots(side, Moment.PRE) for side in sides))
-            return self._world(pair, source, target)
+            world = self._world(pair, *sides)
+            source, target = await self._take_both_snapshots(world, Moment.PRE)
+            return attrs.evolve(world, source=source, target=target)
+
+    async def _take_both_snapshots(self, world: World, moment: Moment) -> tuple[Side, Side]:
+        return await asyncio.gather(
+            self._take_snapshots(world.source, moment), self._take_snapshots(world.target, moment)
+        )
 
     async def _take_snapshots(self, side: Side, moment: Moment) -> Side:
         await side.machine.call(prepare_snapshots)
@@ -238,6 +239,7 @@ class Sync:
             return await self._reviewer.review(plan, self._options.allowed)
 
     async def _change(self, pair: Pair, world: World, plan: Plan) -> SyncResult:
+        self._changing = True
         await self._write_record(pair, outcome=None, message="applying")
         async with self._step(Step.APPLY):
             reports = [(planned, await self._apply(world, planned)) for planned in plan.jobs]
@@ -250,8 +252,8 @@ class Sync:
         for difference in differences:
             self._bus.log(Level.ERROR, difference, pair.target.name)
         async with self._step(Step.POST_SNAPSHOT):
-            await asyncio.gather(*(self._take_snapshots(side, Moment.POST) for side in (world.source, world.target)))
-        result = _judge(pair, [report for _, report in reports], differences)
+            await self._take_both_snapshots(world, Moment.POST)
+        result = judge(pair.source.name, pair.target.name, [report for _, report in reports], differences)
         async with self._step(Step.RECORD):
             jobs = tuple(
                 JobRecord(
@@ -282,7 +284,7 @@ class Sync:
         )
         return report
 
-    async def _finish_unchanged(self, pair: Pair, plan: Plan) -> SyncResult:
+    async def _finish_unchanged(self, pair: Pair, world: World, plan: Plan) -> SyncResult:
         """End a run that writes nothing: a dry run, nothing to do, or a plan that was declined."""
         target = plan.target
         if self._options.dry_run:
@@ -304,12 +306,8 @@ class Sync:
                 exit_code=ExitCode.INTERRUPTED,
                 message=f"the plan was declined; nothing was changed on {target}",
             )
-        gates = plan.closed_gates(self._options.allowed)
-        for finding in gates:
-            self._bus.log(Level.INFO, f"{finding.message}; there is nothing to remove", finding.machine)
         async with self._step(Step.POST_SNAPSHOT):
-            # Nothing was written in between: the snapshots before are those after.
-            pass
+            await self._take_both_snapshots(world, Moment.POST)
         async with self._step(Step.RECORD):
             message = f"{target} is as {plan.source}: nothing to do"
             await self._write_record(pair, outcome=Outcome.DONE, message=message)
@@ -319,28 +317,46 @@ class Sync:
         await asyncio.gather(*(machine.call(delete_snapshots, self._label, None) for machine in pair.both))
 
     async def _record_failure(self, pair: Pair, error: BaseException) -> None:
-        """Leave the truth behind on both machines, as far as they can still be reached."""
+        """Leave the truth behind on each machine that can still be reached."""
         cause = prefer_cause(error)
         words = cause.message if cause else "interrupted"
         outcome = Outcome.INTERRUPTED if isinstance(error, asyncio.CancelledError) else Outcome.FAILED
-        with contextlib.suppress(PcSwitcherError, TimeoutError):
-            async with asyncio.timeout(10):
-                if self._options.dry_run:
-                    await self._drop_snapshots(pair)
-                else:
-                    await self._write_record(pair, outcome=outcome, message=words)
+        for machine, role in _both_roles(pair):
+            try:
+                async with asyncio.timeout(CLEANING_PATIENCE):
+                    if not self._changing:
+                        await machine.call(delete_snapshots, self._label, None)
+                    await self._write_one_record(machine, role, outcome=outcome, message=words)
+            except (PcSwitcherError, TimeoutError) as trouble:
+                # Cleaning goes on whatever fails (requirement I4).
+                self._bus.log(Level.WARNING, f"cleaning up on {machine.name} failed: {trouble}", machine.name)
 
     async def _write_record(
         self, pair: Pair, *, outcome: Outcome | None, message: str, jobs: tuple[JobRecord, ...] = ()
     ) -> None:
+        for machine, role in _both_roles(pair):
+            await self._write_one_record(machine, role, outcome=outcome, message=message, jobs=jobs)
+
+    async def _write_one_record(
+        self,
+        machine: Machine,
+        role: Role,
+        *,
+        outcome: Outcome | None,
+        message: str,
+        jobs: tuple[JobRecord, ...] = (),
+    ) -> None:
         if self._record is None:
-            return
+            return  # a dry run leaves nothing behind
         record = attrs.evolve(
-            self._record, outcome=outcome, message=message, jobs=jobs, ended=None if outcome is None else now()
+            self._record,
+            role=role,
+            outcome=outcome,
+            message=message,
+            jobs=jobs,
+            ended=None if outcome is None else now(),
         )
-        # The target first: what the source believes must be true there already.
-        for machine, role in ((pair.target, Role.TARGET), (pair.source, Role.SOURCE)):
-            await machine.call(write_record, attrs.evolve(record, role=role), self._memory[machine.name].identity)
+        await machine.call(write_record, record, self._memory[machine.name].identity)
 
     def _world(self, pair: Pair, source: Side, target: Side) -> World:
         return World(run=self._label, source=source, target=target, shell=pair.shell, tell=self._bus.tell)
@@ -349,45 +365,17 @@ class Sync:
         for finding in findings:
             self._findings.append(finding)
             hint = f" ({finding.hint})" if finding.hint else ""
-            self._bus.log(Level.WARNING, f"{finding.message}{hint}", finding.machine)
+            level = Level.FULL if finding.severity is Severity.ADVICE else Level.WARNING
+            self._bus.log(level, f"{finding.message}{hint}", finding.machine)
 
     @asynccontextmanager
-    async def _step(self, step: Step) -> AsyncIterator[None]:
+    async def _step(self, step: Step) -> AsyncGenerator[None]:
         self._bus.tell(StepStarted(step=step))
         started = time.monotonic()
         yield
         self._bus.tell(StepFinished(step=step, seconds=time.monotonic() - started))
 
 
-def _result_of(error: PcSwitcherError) -> SyncResult:
-    outcome = Outcome.INTERRUPTED if isinstance(error, InterruptedRunError) else Outcome.FAILED
-    return SyncResult(outcome=outcome, exit_code=error.exit_code, message=error.message, hint=error.hint)
-
-
-def _judge(pair: Pair, reports: Sequence[JobReport], differences: Sequence[str]) -> SyncResult:
-    target = pair.target.name
-    failures = [failure for report in reports for failure in report.failures]
-    items = sum(report.items for report in reports)
-    if differences:
-        error = VerificationError(
-            f"{len(differences)} items on {target} are not as planned: {differences[0]}",
-            "start the same command again; if it stays, look at pc-switcher logs",
-        )
-        return _result_of(error)
-    if any(report.outcome is Outcome.FAILED for report in reports):
-        reason = next(report.reason for report in reports if report.outcome is Outcome.FAILED)
-        return SyncResult(
-            outcome=Outcome.FAILED, exit_code=ExitCode.FAILED, message=reason, hint="start the same command again"
-        )
-    if failures:
-        return SyncResult(
-            outcome=Outcome.PARTIAL,
-            exit_code=ExitCode.PARTIAL,
-            message=f"{items:,} changes made to {target}, {len(failures)} could not be: {failures[0]}",
-            hint="mend what is named, then start the same command again",
-        )
-    return SyncResult(
-        outcome=Outcome.DONE,
-        exit_code=ExitCode.DONE,
-        message=f"{items:,} changes made: {target} is as {pair.source.name}",
-    )
+def _both_roles(pair: Pair) -> tuple[tuple[Machine, Role], tuple[Machine, Role]]:
+    # The target first: what the source believes must be true there already.
+    return (pair.target, Role.TARGET), (pair.source, Role.SOURCE)
