@@ -74,7 +74,7 @@ class ScreenFace:
             console=console,
             auto_refresh=False,
         )
-        self._live = Live(get_renderable=self.render, console=console, refresh_per_second=REFRESH, transient=True)
+        self._live = self._new_live()
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -90,6 +90,8 @@ class ScreenFace:
         try:
             yield self._console
         finally:
+            # A Live that was stopped still believes in its old lines and would erase what was printed since.
+            self._live = self._new_live()
             self._live.start()
 
     def take(self, event: Event) -> None:
@@ -101,7 +103,7 @@ class ScreenFace:
                 self._steps[event.step] = "running"
                 self._drop_bars()
             case events.StepFinished():
-                self._steps[event.step] = f"{event.seconds:.1f} s"
+                self._steps[event.step] = f" {event.seconds:.0f} s" if event.seconds >= 1 else ""
             case events.Progress():
                 self._advance(event)
             case LogLine() if event.level >= Level.INFO:
@@ -130,9 +132,12 @@ class ScreenFace:
             elif state == "running":
                 rail.append(f"▸ {step}  ", style="bold cyan")
             else:
-                rail.append(f"✓ {step} ", style="green").append(f"{state}  ", style="dim")
+                rail.append(f"✓ {step}{state}  ", style="green")
         warnings = Text(f"{self._warnings} warnings", style="yellow") if self._warnings else Text("")
         return Group(Text(), Text.assemble(self._title, "   ", warnings), rail, self._progress)
+
+    def _new_live(self) -> Live:
+        return Live(get_renderable=self.render, console=self._console, refresh_per_second=REFRESH, transient=True)
 
     def _advance(self, event: events.Progress) -> None:
         key = (event.job, event.machine)
