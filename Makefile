@@ -14,6 +14,8 @@ SOURCES := $(shell find src -name '*.py' -o -name '*.toml')
 # The lab makes namespaces, loop devices and btrfs filesystems: only root can.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=CI,PC_SWITCHER_LAB_ID,PC_SWITCHER_TEST_PC1_HOST,PC_SWITCHER_TEST_PC2_HOST,PC_SWITCHER_TEST_USER)
 
+WHY_ROOT := $(if $(AS_ROOT),echo "sudo: the lab makes namespaces and loop devices and btrfs filesystems",:)
+
 .PHONY: help demo test lint unit lab-test bench bundle ready clean
 
 help: ## Say what there is
@@ -38,7 +40,7 @@ $(BUNDLE): $(READY) $(SOURCES)
 bundle: $(BUNDLE) ## Build the program as one file: dist/pc-switcher
 
 demo: $(BUNDLE) ## Two PCs, a home full of awkward files, a sync there and back, and the proof
-	@$(if $(AS_ROOT),echo "the lab needs root for namespaces, loop devices and btrfs")
+	@$(WHY_ROOT)
 	$(AS_ROOT) $(BIN)/python -m pclab.demo
 
 lint: $(READY) ## Format, rules, types, layers, spelling, shell
@@ -54,7 +56,7 @@ unit: $(READY) ## Tests that are safe anywhere and need no other machine
 	$(BIN)/pytest tests/unit
 
 lab-test: $(BUNDLE) ## Tests on two real PCs in the lab (or on two of yours: docs/lab.md)
-	@$(if $(AS_ROOT),echo "the lab needs root for namespaces, loop devices and btrfs")
+	@$(WHY_ROOT)
 	$(AS_ROOT) $(BIN)/pytest tests/contract tests/lab tests/faults --bundle $(BUNDLE)
 
 test: lint unit lab-test ## Everything that must hold
