@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -15,6 +16,7 @@ from pcswitcher.machine.session import open_local
 from pcswitcher.machine.sudo import ask_nobody
 from pcswitcher.model.text import escape
 from pcswitcher.snapshots.folder import Snapshot
+from pcswitcher.snapshots.names import Moment
 from pcswitcher.snapshots.snapshots import list_snapshots
 
 
@@ -35,18 +37,22 @@ def list_kept(*, json: Annotated[bool, Parameter(negative="")] = False) -> None:
     if not found:
         console.print("no snapshots yet; every sync makes them: pc-switcher sync HOST")
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("run", "moment", "of", "taken", "where"):
-        table.add_column(heading, overflow="fold")
+    console.print(_table(found))
+    console.print(Text(f"in {escape(os.path.dirname(os.path.dirname(found[0].path)))}/RUN", style="dim"))
+
+
+def _table(found: tuple[Snapshot, ...]) -> Table:
+    """One line per run and subvolume, with the times of both moments."""
+    times: dict[tuple[str, str], dict[Moment, str]] = {}
     for snapshot in found:
-        table.add_row(
-            snapshot.run,
-            snapshot.moment,
-            Text(snapshot.subvolume),
-            f"{snapshot.created.astimezone():%Y-%m-%d %H:%M:%S}",
-            Text(escape(snapshot.path)),
-        )
-    console.print(table)
+        key = (snapshot.run, snapshot.subvolume)
+        times.setdefault(key, {})[snapshot.moment] = f"{snapshot.created.astimezone():%Y-%m-%d %H:%M:%S}"
+    table = Table(box=None, pad_edge=False)
+    for heading in ("run", "subvolume", "before", "after"):
+        table.add_column(heading, overflow="fold")
+    for (run, subvolume), moments in times.items():
+        table.add_row(run, Text(subvolume), moments.get(Moment.PRE, "-"), moments.get(Moment.POST, "-"))
+    return table
 
 
 async def _read() -> tuple[Snapshot, ...]:
