@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 
 from pcswitcher import __version__
+from pcswitcher.faces.lines import discard
 from pcswitcher.model.errors import ExitCode, PcSwitcherError
+from pcswitcher.model.text import printable
 
 COMMANDS = "pcswitcher.faces.commands"
 
@@ -18,6 +19,8 @@ app = App(
     help="One command makes the other PC continue where this one stopped: pc-switcher sync vega",
     version=__version__,
     version_flags=["--version"],
+    default_parameter=Parameter(negative="", show_default=False),
+    help_format="plaintext",  # Markdown costs 40 ms of imports
     result_action="return_value",
 )
 snapshots_app = App(name="snapshots", help="What is kept on this PC, and why.")
@@ -47,6 +50,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run the command line and give its exit code."""
     try:
         result = app(list(arguments), exit_on_error=False)
+        sys.stdout.flush()
     except CycloptsError:
         return ExitCode.USAGE
     except PcSwitcherError as error:
@@ -56,12 +60,16 @@ def run(arguments: Sequence[str]) -> int:
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has gone (`| head`); what is still buffered must not raise again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard(sys.stdout)
+        return ExitCode.FAILED
+    except OSError as error:
+        _explain(PcSwitcherError(str(error)))
+        discard(sys.stdout)
         return ExitCode.FAILED
     return result if isinstance(result, int) else ExitCode.DONE
 
 
 def _explain(error: PcSwitcherError) -> None:
-    sys.stderr.write(f"pc-switcher: {error.message}\n")
+    sys.stderr.write(f"pc-switcher: {printable(error.message)}\n")
     if error.hint:
-        sys.stderr.write(f"  → {error.hint}\n")
+        sys.stderr.write(f"  → {printable(error.hint)}\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TextIO
 
+from pcswitcher.faces.lines import Lines
 from pcswitcher.model.codec import dump_plain
 from pcswitcher.model.events import Event, event_to_json
 
@@ -12,9 +13,8 @@ class JsonFace:
     """A Sink that prints every event as one line of JSON."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+        self._lines = Lines(stream)
 
     def take(self, event: Event) -> None:
         """See Sink."""
-        self._stream.write(dump_plain(event_to_json(event)) + "\n")
-        self._stream.flush()
+        self._lines.write([dump_plain(event_to_json(event))])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TextIO
 
+from pcswitcher.faces.lines import Lines
 from pcswitcher.faces.words import lines_of
 from pcswitcher.model.events import Event, Progress
 
@@ -16,7 +17,7 @@ class PlainFace:
     """A Sink that prints every event as lines of text."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+        self._lines = Lines(stream)
         self._next: dict[tuple[str, str], float] = {}
 
     def take(self, event: Event) -> None:
@@ -27,6 +28,4 @@ class PlainFace:
             if moment < self._next.setdefault(key, moment + PROGRESS_INTERVAL):
                 return
             self._next[key] = moment + PROGRESS_INTERVAL
-        for line in lines_of(event):
-            self._stream.write(line + "\n")
-        self._stream.flush()
+        self._lines.write(lines_of(event))

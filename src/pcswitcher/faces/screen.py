@@ -11,10 +11,10 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn
 from rich.text import Text
 
-from pcswitcher.faces.words import finish_words, lines_of, log_words, plan_words
+from pcswitcher.faces.words import lines_of, log_words, one_line
 from pcswitcher.model import events
 from pcswitcher.model.events import Event, JobFinished, Level, LogLine, Outcome, PlanLine, RunFinished, RunStarted, Step
-from pcswitcher.model.text import human_size
+from pcswitcher.model.text import human_count, human_size
 
 REFRESH = 8
 """Redraws per second: more flickers in terminal multiplexers and says nothing new."""
@@ -110,14 +110,14 @@ class ScreenFace:
                 self._warnings += event.level >= Level.WARNING
                 self._print(Text(log_words(event), style=STYLES.get(event.level, "")))
             case PlanLine():
-                for line in plan_words(event):
+                for line in lines_of(event):
                     self._print(Text(line))
             case JobFinished():
                 self._print(Text(lines_of(event)[0]))
             case RunFinished():
                 self._drop_bars()
                 style = "bold green" if event.outcome in GOOD else "bold red"
-                for number, line in enumerate(finish_words(event)):
+                for number, line in enumerate(lines_of(event)):
                     self._print(Text(line, style=style if number == 0 else ""))
             case _:
                 pass
@@ -133,7 +133,7 @@ class ScreenFace:
                 rail.append(f"▸ {step}  ", style="bold cyan")
             else:
                 rail.append(f"✓ {step}{state}  ", style="green")
-        warnings = Text(f"{self._warnings} warnings", style="yellow") if self._warnings else Text("")
+        warnings = Text(human_count(self._warnings, "warning"), style="yellow") if self._warnings else Text("")
         return Group(Text(), Text.assemble(self._title, "   ", warnings), rail, self._progress)
 
     def _new_live(self) -> Live:
@@ -142,7 +142,9 @@ class ScreenFace:
     def _advance(self, event: events.Progress) -> None:
         key = (event.job, event.machine)
         if key not in self._bars:
-            self._bars[key] = self._progress.add_task("", name=f"{event.job} on {event.machine}", unit=event.unit)
+            self._bars[key] = self._progress.add_task(
+                "", name=one_line(f"{event.job} on {event.machine}"), unit=event.unit
+            )
         self._progress.update(
             self._bars[key], completed=event.done, total=event.total or None, unit=event.unit, rate=event.rate
         )

@@ -21,7 +21,16 @@ REMOVALS_SHOWN = 20
 
 
 def lines_of(event: Event, level: Level = Level.INFO) -> list[str]:
-    """What to print for an event: no line, one or several. Log lines below ``level`` give none."""
+    """What to print for an event: no line, one or several, safe for a terminal. Log lines below ``level`` give none."""
+    return [one_line(line) for line in _words(event, level)]
+
+
+def one_line(text: str) -> str:
+    """Text from wherever as one line that is safe for a terminal."""
+    return printable(text).replace("\n", " ")
+
+
+def _words(event: Event, level: Level) -> list[str]:
     match event:
         case RunStarted():
             words = "dry run" if event.dry_run else f"run {event.run}"
@@ -53,7 +62,7 @@ def log_words(line: LogLine) -> str:
     place = line.machine if not line.message.startswith(line.machine) else ""
     where = " ".join(filter(None, (place, f"[{line.job}]" if line.job else "")))
     fields = "".join(f" {name}={value}" for name, value in line.fields.items())
-    return level + (f"{where}: " if where else "") + printable(line.message).replace("\n", " ") + printable(fields)
+    return one_line(level + (f"{where}: " if where else "") + line.message + fields)
 
 
 def progress_words(event: Progress) -> str:
@@ -77,9 +86,9 @@ def plan_words(event: PlanLine) -> list[str]:
 
 def finish_words(event: RunFinished) -> list[str]:
     """How the run ended, and what a person can do about it."""
-    lines = [f"{event.outcome}: {printable(event.message)}"]
+    lines = [f"{event.outcome}: {event.message}"]
     if event.hint:
-        lines.append(f"  → {printable(event.hint)}")
+        lines.append(f"  → {event.hint}")
     return lines
 
 

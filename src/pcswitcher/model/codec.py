@@ -15,7 +15,7 @@ from typing import TypeAlias, TypeVar
 
 from cattrs import Converter
 from cattrs.errors import BaseValidationError, StructureHandlerNotFoundError
-from cattrs.v import transform_error
+from cattrs.v import format_exception, transform_error
 
 from pcswitcher.model.errors import FormatError
 from pcswitcher.model.text import escape, unescape
@@ -36,7 +36,7 @@ def from_json(shape: type[T], data: JsonValue) -> T:
     try:
         return _converter().structure(data, shape)
     except BaseValidationError as error:
-        raise FormatError("; ".join(transform_error(error))) from error
+        raise FormatError("; ".join(transform_error(error, format_exception=_reason))) from error
     except (StructureHandlerNotFoundError, TypeError, ValueError, KeyError, AttributeError) as error:
         raise FormatError(f"not a {getattr(shape, '__name__', shape)}: {error}") from error
 
@@ -58,6 +58,17 @@ def loads(shape: type[T], text: str | bytes) -> T:
     except (ValueError, RecursionError) as error:
         raise FormatError(f"not JSON: {error}") from error
     return from_json(shape, data)
+
+
+def _reason(error: BaseException, shape: type | None) -> str:
+    """Why a value does not fit: our readers and the validators of the types say it better than cattrs does."""
+    match error:
+        case ValueError() | TypeError() if str(error):
+            return str(error)
+        case AttributeError():
+            return "not of the expected form"
+        case _:
+            return format_exception(error, shape)
 
 
 @lru_cache(maxsize=1)

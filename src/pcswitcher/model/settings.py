@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 from enum import StrEnum
 
 import attrs
@@ -24,11 +25,24 @@ def help_of(field: attrs.Attribute[object]) -> str:
     return str(field.metadata.get("help", ""))
 
 
+def _check_path(_: object, __: attrs.Attribute[str], path: str) -> None:
+    parts = path.rstrip("/").split("/")[1:]
+    if not path.startswith("/") or not parts or not path.isprintable() or {"", ".", ".."} & set(parts):
+        raise ValueError(f"{path!r} is no absolute path of a directory, without dots and below /")
+
+
+def _check_apart(_: object, __: attrs.Attribute[tuple[TreeSettings, ...]], trees: tuple[TreeSettings, ...]) -> None:
+    places = sorted(tree.path.rstrip("/") + "/" for tree in trees)
+    for above, below in itertools.pairwise(places):
+        if below.startswith(above):
+            raise ValueError(f"{below} lies in {above}: each directory belongs to one tree")
+
+
 @attrs.frozen(kw_only=True)
 class TreeSettings:
     """One directory tree that is synced."""
 
-    path: str
+    path: str = attrs.field(validator=_check_path)
     homes: HomeLayout
 
 
@@ -41,6 +55,7 @@ class FilesSettings:
             TreeSettings(path="/home", homes=HomeLayout.HOMES),
             TreeSettings(path="/root", homes=HomeLayout.HOME),
         ),
+        validator=_check_apart,
         metadata={
             "help": "Directory trees that are made equal. homes: where rules for home folders apply: "
             '"homes" (every directory directly below) or "home" (the tree itself).'

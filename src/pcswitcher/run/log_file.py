@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator
@@ -55,7 +56,10 @@ class LogFile:
 
     def _fail(self, error: OSError) -> None:
         self.problem = f"the log {self.path} cannot be written: {error.strerror}"
-        self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            with contextlib.suppress(OSError):  # it is closed even when what it held cannot be written
+                file.close()
 
 
 def list_logs(directory: Path) -> list[Path]:

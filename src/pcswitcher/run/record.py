@@ -134,6 +134,11 @@ def _read_identity() -> MachineIdentity | None:
         identity = loads(MachineIdentity, Path(STATE_DIRECTORY, "machine.json").read_bytes())
     except FileNotFoundError:
         return None
+    except (OSError, FormatError) as error:
+        path = f"{STATE_DIRECTORY}/machine.json"
+        raise CheckError(
+            f"{os.uname().nodename}: {path} cannot be read: {error}", f"move it away: sudo mv {path} {path}.old"
+        ) from error
     return identity if identity.etc_machine_id == _etc_machine_id() else None
 
 

@@ -76,15 +76,16 @@ class _Place:
 
     def of(self, section: str, key: str) -> str:
         """File and line of a key, or of a table when the key is empty."""
-        inside = ""
+        wanted, inside = (f"{section}.{key}" if key else section), ""
         for number, line in enumerate(self._lines, start=1):
             header = re.match(r"\s*\[+\s*([\w.\"-]+)", line)
-            assigned = re.match(r"\s*([\w-]+|\"[^\"]*\")\s*[=.]", line)
+            assigned = re.match(r"\s*([\w.\"-]+)\s*=", line)
             if header:
-                inside = header[1].split(".")[0].strip('"')
-                if (inside == section and not key) or header[1] == f"{section}.{key}":
-                    return f"{self._name}, line {number}"
-            elif assigned and assigned[1].strip('"') == (key or section) and (inside == section or not key):
+                inside = header[1]
+            elif not assigned:
+                continue
+            path = header[1] if header else ".".join(filter(None, (inside, assigned[1] if assigned else "")))
+            if f"{path}.".replace('"', "").startswith(f"{wanted}."):
                 return f"{self._name}, line {number}"
         return self._name
 

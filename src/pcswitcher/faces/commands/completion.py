@@ -6,7 +6,7 @@ import sys
 from typing import Literal
 
 
-def completion(shell: Literal["bash", "zsh", "fish"]) -> None:
+def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
     """Print the completion script for a shell.
 
     bash: pc-switcher completion bash > ~/.local/share/bash-completion/completions/pc-switcher

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from pcswitcher.faces.words import one_line
 from pcswitcher.model.codec import JsonValue, dump_plain
 from pcswitcher.model.errors import PcSwitcherError, UsageError
 from pcswitcher.model.events import Level
@@ -54,9 +55,11 @@ def _choose(found: list[Path], run: str) -> Path:
     """The log that ``run`` names. Raises PcSwitcherError when none does."""
     if run == "last" and found:
         return found[0]
-    for path in found:
-        if run in path.stem or (run.isdecimal() and _number(path) == int(run)):
-            return path
+    chosen = next((path for path in found if run.isdecimal() and _number(path) == int(run)), None)
+    # Only then by its name, which is full of digits itself.
+    chosen = chosen or next((path for path in found if run and run in path.stem), None)
+    if chosen is not None:
+        return chosen
     raise PcSwitcherError(f"there is no log of {printable(run)}", "pc-switcher logs")
 
 
@@ -79,4 +82,4 @@ def _line(event: dict[str, JsonValue]) -> str:
         )
     else:
         words = f"{event.get('type')} " + " ".join(f"{name}={value}" for name, value in fields.items())
-    return f"{event.get('time')} {printable(words)}"
+    return one_line(f"{event.get('time')} {words}")

@@ -15,11 +15,12 @@ from pcswitcher.faces.json_lines import JsonFace
 from pcswitcher.faces.plain import PlainFace
 from pcswitcher.faces.screen import ScreenFace
 from pcswitcher.faces.terminal import TerminalReviewer, is_terminal, password_asker
+from pcswitcher.faces.words import log_words, one_line
 from pcswitcher.jobs.api import Gate
 from pcswitcher.jobs.registry import AnyJob, load_jobs, select_names
 from pcswitcher.machine.sudo import AskPassword, ask_nobody
 from pcswitcher.model.errors import ExitCode, UsageError
-from pcswitcher.model.events import Level, now
+from pcswitcher.model.events import now
 from pcswitcher.run.bus import Bus
 from pcswitcher.run.log_file import LogFile
 from pcswitcher.run.paths import config_file, logs_directory
@@ -92,25 +93,21 @@ async def _sync(options: SyncOptions, jobs: tuple[AnyJob, ...], *, yes: bool, pl
             bus.add(screen)
             ask = password_asker(screen)
             reviewer = reviewer if yes else TerminalReviewer(screen)
+        log: LogFile | None = None
         if not options.dry_run:
             log = LogFile(logs_directory() / f"{now():%Y%m%dT%H%M%S.%fZ}-{_file_part(options.host)}.jsonl")
             stack.callback(log.close)
             bus.add(log)
-            if log.problem:
-                bus.log(Level.WARNING, log.problem)
         result = await interruptible(Sync(options, jobs, bus, reviewer, ask).run(), bus, restore)
-        _repeat_warnings(bus)
+    _repeat_warnings(bus, log.problem if log else "")
     return result.exit_code
 
 
-def _repeat_warnings(bus: Bus) -> None:
-    """Say once more at the end what needs attention (requirement U5)."""
-    from pcswitcher.faces.words import log_words
-
-    if bus.warnings:
-        print("Needs attention:", file=sys.stderr)  # noqa: T201 - people's text
-        for line in dict.fromkeys(map(log_words, bus.warnings)):
-            print(f"  {line}", file=sys.stderr)  # noqa: T201 - people's text
+def _repeat_warnings(bus: Bus, problem: str) -> None:
+    """Say once more at the end what needs attention (requirement U5), and why the log is not whole."""
+    lines = [*dict.fromkeys(map(log_words, bus.warnings)), *filter(None, [one_line(problem)])]
+    if lines:
+        sys.stderr.write("\n  ".join(["Needs attention:", *lines]) + "\n")
 
 
 def _file_part(host: str) -> str:
