@@ -35,6 +35,8 @@ class AmountColumn(ProgressColumn):
         done, total = int(task.completed), int(task.total or 0)
         if unit == "bytes":
             words = human_size(done) + (f" of {human_size(total)}" if total else "")
+            if task.fields.get("items_total"):
+                words += f", {task.fields['items']:,} of {task.fields['items_total']:,} files"
         else:
             words = f"{done:,}" + (f" of {total:,}" if total else "") + f" {unit}"
         return Text(words)
@@ -146,7 +148,13 @@ class ScreenFace:
                 "", name=one_line(f"{event.job} on {event.machine}"), unit=event.unit
             )
         self._progress.update(
-            self._bars[key], completed=event.done, total=event.total or None, unit=event.unit, rate=event.rate
+            self._bars[key],
+            completed=event.done,
+            total=event.total or None,
+            unit=event.unit,
+            rate=event.rate,
+            items=event.items,
+            items_total=event.items_total,
         )
 
     def _drop_bars(self) -> None:

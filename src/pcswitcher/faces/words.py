@@ -71,7 +71,8 @@ def progress_words(event: Progress) -> str:
     total = f" of {amount(event.total)}" if event.total else ""
     rate = f", {amount(int(event.rate))}/s" if event.rate else ""
     unit = "" if event.unit == "bytes" else f" {event.unit}"
-    return f"{event.machine} [{event.job}]: {amount(event.done)}{total}{unit}{rate}"
+    items = f", {event.items:,} of {event.items_total:,} files" if event.items_total else ""
+    return f"{event.machine} [{event.job}]: {amount(event.done)}{total}{unit}{items}{rate}"
 
 
 def plan_words(event: PlanLine) -> list[str]:

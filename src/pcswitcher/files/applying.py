@@ -34,7 +34,7 @@ class ApplyProgress:
     """How far an apply is.
 
     ``phase``: "transfer" (``unit`` "bytes"), "apply" or "metadata" ("paths"); ``item``: the path worked on,
-    safe to show; ``rate``: bytes per second, 0 when not known.
+    safe to show; ``rate``: bytes per second, 0 when not known; ``paths`` of ``paths_total`` have travelled.
     """
 
     phase: str
@@ -43,6 +43,8 @@ class ApplyProgress:
     unit: str
     item: str = ""
     rate: float = 0.0
+    paths: int = 0
+    paths_total: int = 0
 
 
 ProgressSink = Callable[[ApplyProgress], None]
@@ -118,19 +120,27 @@ class _Applying:
     async def _transfer(self, todo: ApplyPlan, stage: bytes) -> tuple[str, ...]:
         warnings: list[str] = []
         total = self.delta.bytes_to_move
-        before = last = 0
+        total_paths = sum(map(len, todo.carried.values()))
+        before = last = named = 0
         rate = 0.0
         item = ""
+
+        def tell() -> None:
+            done = min(before + last, total)
+            self.progress(
+                ApplyProgress("transfer", done, total, "bytes", item, rate, min(named, total_paths), total_paths)
+            )
 
         def frame(told: Frame) -> None:
             nonlocal last, rate
             last, rate = told.done, told.rate
-            self.progress(ApplyProgress("transfer", min(before + last, total), total, "bytes", item, rate))
+            tell()
 
         def name(text: str) -> None:
-            nonlocal item
+            nonlocal item, named
             item = text
-            self.progress(ApplyProgress("transfer", min(before + last, total), total, "bytes", item, rate))
+            named += 1
+            tell()
 
         for area in Area:
             paths = todo.carried[area]

@@ -106,6 +106,9 @@ class Progress(Event):
     item: str = ""
     rate: float = 0.0
     """Units per second, over the last seconds; 0 when not known."""
+    items: int = 0
+    """Where ``unit`` is bytes: files or other items done so far, of ``items_total`` (0: not counted)."""
+    items_total: int = 0
 
 
 @attrs.frozen(kw_only=True)

@@ -244,6 +244,8 @@ def _tell_progress(world: World, job: str, step: ApplyProgress) -> None:
             unit=step.unit,
             item=step.item,
             rate=step.rate,
+            items=step.paths,
+            items_total=step.paths_total,
         )
     )
 
