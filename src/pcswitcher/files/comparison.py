@@ -149,6 +149,9 @@ class Comparison:
             if change.action in CARRIED:
                 self.problems.append(PathProblem(path, _TOO_LONG))
                 del self.changes[path]
+                self._source_links.discard(path)
+        for path in self._refused:
+            self._source_links.discard(path)
         self._settle_links()
         return tuple(sorted(self.changes.values(), key=lambda change: order_key(change.path)))
 
@@ -167,7 +170,8 @@ class Comparison:
         files = source.files()
         for name in databases.shared_memory(files, files):
             del source.records[name]
-        return {name: target.records.pop(name) for name in databases.shared_memory(target.files(), files)}
+        left = databases.shared_memory(target.files(), files)
+        return {name: target.records.pop(name) for name in left if name not in source.records}
 
     def _name(self, path: bytes, wanted: bytes | None, present: bytes | None) -> None:
         after = None if wanted is None else unpack_record(wanted, path)

@@ -24,6 +24,12 @@ class LinkTable:
         self.groups.setdefault(inode, []).append(path)
         self.counts[inode] = count
 
+    def discard(self, path: bytes) -> None:
+        """Forget a path that will not be changed: its group is settled without it."""
+        inode = self.inodes.pop(path, None)
+        if inode is not None:
+            self.groups[inode].remove(path)
+
     def group(self, path: bytes) -> tuple[bytes, ...]:
         """All known names of the inode that ``path`` names, first one first."""
         inode = self.inodes.get(path)

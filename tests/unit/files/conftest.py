@@ -162,7 +162,9 @@ def _look_at(path: bytes, inodes: dict[int, bytes]) -> tuple[object, ...]:
     elif stat.S_ISLNK(mode):
         content = os.readlink(path)
     group = b"" if stat.S_ISDIR(mode) or found.st_nlink == 1 else inodes.setdefault(found.st_ino, path)
-    xattrs = {name: os.getxattr(path, name, follow_symlinks=False) for name in os.listxattr(path, follow_symlinks=False)}
+    xattrs = {
+        name: os.getxattr(path, name, follow_symlinks=False) for name in os.listxattr(path, follow_symlinks=False)
+    }
     device = found.st_rdev if stat.S_ISBLK(mode) or stat.S_ISCHR(mode) else 0
     return (mode, found.st_uid, found.st_gid, found.st_mtime_ns, device, content, bool(group), xattrs)
 
@@ -185,3 +187,27 @@ def pair(tmp_path: Path) -> Pair:
     source.mkdir()
     target.mkdir()
     return Pair(source, target)
+
+
+class Engine:
+    """What property tests need, where a function-scoped fixture cannot be used."""
+
+    look = staticmethod(look)
+    link_groups = staticmethod(link_groups)
+    scan = staticmethod(scan)
+
+    @staticmethod
+    def pair(source: Path, target: Path, rules: RuleTexts = NO_RULES) -> Pair:
+        """Two trees that exist."""
+        return Pair(source, target, rules)
+
+    @staticmethod
+    def rules(*patterns: str) -> RuleTexts:
+        """Rules that keep these out."""
+        return RuleTexts(b"/home", TreeKind.HOMES, tuple(never(pattern) for pattern in patterns))
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    """The engine's test bench."""
+    return Engine()
