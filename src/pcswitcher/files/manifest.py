@@ -177,6 +177,8 @@ class _Reader:
         if lengths[0] == _NO_PATH:
             entries, directories = _END.unpack(self._take(_END.size))
             self.totals = (entries, directories)
+            while not self._decompressor.eof:  # the checksum of the whole stream comes last
+                self._more()
             return None
         if sum(lengths[:5]) > LARGEST_BLOCK:
             raise FormatError("a directory of a capture is too large")
