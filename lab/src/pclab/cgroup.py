@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -55,9 +56,9 @@ class ControlGroup:
     def processes(self) -> list[int]:
         """Process ids in it and below."""
         found: list[int] = []
-        for entry in self.path.rglob("cgroup.procs") if self.exists else ():
+        for folder, _, _ in os.walk(self.path):
             try:
-                found += [int(line) for line in entry.read_text().split()]
+                found += [int(line) for line in Path(folder, "cgroup.procs").read_text().split()]
             except OSError:  # a group may go while we look
                 continue
         return found
@@ -84,11 +85,8 @@ class ControlGroup:
 
     def remove(self) -> None:
         """Take the empty group away, deepest first. Fine if it is not there."""
-        if self.exists:
-            for entry in sorted(self.path.rglob("*"), key=lambda path: len(path.parts), reverse=True):
-                if entry.is_dir():
-                    entry.rmdir()
-            self.path.rmdir()
+        for folder, _, _ in os.walk(self.path, topdown=False):
+            Path(folder).rmdir()
 
     def _event(self, key: str) -> bool:
         try:

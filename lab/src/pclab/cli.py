@@ -82,10 +82,22 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """What the arguments ask for. What stands behind the first `--` belongs to the PC, whatever it looks like.
+
+    argparse drops or keeps that `--` depending on Python's version, so it never gets to see it.
+    """
+    ours, dashes, theirs = _split(arguments)
+    chosen = parser().parse_args(ours if dashes and _passes_on(ours) else list(arguments))
+    if dashes and _passes_on(ours):
+        chosen.line = [*chosen.line, *([dashes] if chosen.line else []), *theirs]
+    return chosen
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry of the command. Gives back its exit status: 0 done, 1 failed, 2 wrong usage."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    chosen = parser().parse_args(given)
+    chosen = parse(given)
     try:
         names = LabNames(chosen.run_id)
         if os.geteuid() != 0 and chosen.command != "status":
@@ -99,6 +111,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _split(arguments: Sequence[str]) -> tuple[list[str], str, list[str]]:
+    if "--" not in arguments:
+        return list(arguments), "", []
+    place = list(arguments).index("--")
+    return list(arguments[:place]), "--", list(arguments[place + 1 :])
+
+
+def _passes_on(ours: Sequence[str]) -> bool:
+    return "run" in ours or "ssh" in ours
 
 
 def _carry_out(chosen: argparse.Namespace, lab: Lab) -> int:
@@ -138,7 +161,6 @@ def _act_on_one(lab: Lab, chosen: argparse.Namespace) -> None:
 def _log_in(lab: Lab, chosen: argparse.Namespace) -> NoReturn:
     line: list[str] = chosen.line
     if chosen.command == "run":
-        line = line[1:] if line[:1] == ["--"] else line
         if not line:
             raise WrongUsageError("lab run needs a program", f"lab run {chosen.pc} -- ls -l")
         options, remote = ["-T"], [shlex.join(line)]

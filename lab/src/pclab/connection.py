@@ -47,7 +47,7 @@ class Route:
 def lab_route(names: LabNames, pc: Pc) -> Route:
     """The way to a PC of the lab, through the switch's namespace; by sudo when we are not root."""
     sudo = () if os.geteuid() == 0 else ("sudo", "-n")
-    program = (*sudo, "ip", "netns", "exec", names.switch, "ssh", "-F", str(ssh.config_path(names)))
+    program = (*sudo, *ssh.in_switch(names), "ssh", "-F", str(ssh.config_path(names)))
     return Route(pc.value, program, pc.value)
 
 
@@ -80,10 +80,10 @@ class Connection:
             [*command, command_line(argv)], input=stdin or b"", capture_output=True, timeout=timeout, check=False
         )
 
-    def popen(self, argv: Sequence[Argument], *, tty: bool) -> subprocess.Popen[bytes]:
-        """Start a program there over a connection of its own, with pipes."""
+    def popen(self, argv: Sequence[Argument], *, tty: bool, options: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+        """Start a program there over a connection of its own, with pipes; options are more options for ssh."""
         pipe = subprocess.PIPE
-        command = self.route.command("-S", "none", "-tt" if tty else "-T")
+        command = self.route.command(*options, "-S", "none", "-tt" if tty else "-T")
         return subprocess.Popen([*command, command_line(argv)], stdin=pipe, stdout=pipe, stderr=pipe)
 
     def close(self) -> None:

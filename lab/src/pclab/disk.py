@@ -7,18 +7,23 @@ differ between PCs, as on real ones.
 
 from __future__ import annotations
 
-import json
+import fcntl
 import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from pclab import programs
+from pclab import namespace, programs
 from pclab.errors import HostUnfitError, LabError
 from pclab.names import LabNames
 
 SUBVOLUMES = {"@": "", "@home": "home", "@snapshots": ".snapshots"}
 MOUNT_OPTIONS = "noatime,discard=async"
+# linux/loop.h: five u64 and four u32 stand before the name in struct loop_info64.
+_LOOP_GET_STATUS64 = 0x4C05
+_INFORMATION_LENGTH = 232
+_NAME_OFFSET = 56
+_NAME_LENGTH = 64
 _POOL_LIMIT = 64 * 1024**3
 _POOL_LEAST = 2 * 1024**3
 
@@ -31,20 +36,28 @@ class LoopDevice:
     file: str
 
 
-def parse_loops(text: str) -> list[LoopDevice]:
-    """Loop devices from `losetup --json --list`, with the mark of a deleted file taken off its name."""
-    if not text.strip():
-        return []
-    entries: list[dict[str, str | None]] = json.loads(text)["loopdevices"]
-    return [
-        LoopDevice(str(entry["name"]), str(entry["back-file"] or "").removesuffix(" (deleted)")) for entry in entries
-    ]
+def file_name(information: bytes) -> str:
+    """The file a loop device was made from, out of the kernel's struct loop_info64 (loop(4)).
+
+    It is the name given when the device was made, cut to 63 bytes; ours have at most 48. The one in /sys is
+    another when the file was deleted, or when its file system is no longer mounted where we look.
+    """
+    return os.fsdecode(information[_NAME_OFFSET : _NAME_OFFSET + _NAME_LENGTH].split(b"\0", 1)[0])
 
 
 def loops_below(folder_or_file: Path) -> list[LoopDevice]:
     """Loop devices whose file is this one or lies below this folder. All others are somebody else's."""
-    text = programs.output(["losetup", "--json", "--list", "--output", "NAME,BACK-FILE"])
-    return [loop for loop in parse_loops(text) if Path(loop.file).is_relative_to(folder_or_file)]
+    found: list[LoopDevice] = []
+    for entry in sorted(Path("/sys/block").glob("loop*/loop")):
+        device = f"/dev/{entry.parent.name}"
+        try:
+            with open(device, "rb", buffering=0) as file:
+                name = file_name(fcntl.ioctl(file, _LOOP_GET_STATUS64, bytes(_INFORMATION_LENGTH)))
+        except OSError:  # it went while we looked
+            continue
+        if Path(name).is_relative_to(folder_or_file):
+            found.append(LoopDevice(device, name))
+    return found
 
 
 def attach(image: Path) -> str:
@@ -109,6 +122,7 @@ class Pool:
 
     def remove(self) -> None:
         """Unmount it and give its memory back; fine if there is none. The PCs must be off."""
+        namespace.drop_everywhere(self.names.pool)
         for loop in loops_below(self.names.pool):
             detach(Path(loop.file))
         while is_mounted(self.names.pool):

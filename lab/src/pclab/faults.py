@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pclab import programs
+from pclab import programs, ssh
 from pclab.names import LabNames, Pc
 
 
@@ -17,19 +17,22 @@ def limit_bandwidth(names: LabNames, pc: Pc, megabits: float) -> None:
 
 def lose_packets(names: LabNames, pc: Pc, percent: int) -> None:
     """Drop so many per cent of the packets to and from the PC, each direction by itself; 0 ends it."""
+    programs.run([*ssh.in_switch(names), "nft", "-f", "-"], stdin=loss_rules(pc, percent).encode())
+
+
+def loss_rules(pc: Pc, percent: int) -> str:
+    """The nft(8) script that replaces whatever loss a PC's cable had; 0 per cent only takes it away."""
     table = f"loss_{pc.value}"
-    nft = ["ip", "netns", "exec", names.switch, "nft", "-f", "-"]
     script = f"table bridge {table} {{}}\ndelete table bridge {table}\n"
-    if percent:
-        rules = "".join(
-            f'    {side} "{pc.port}" numgen random mod 100 < {percent} drop\n' for side in ("iifname", "oifname")
-        )
-        hooks = "".join(
-            f"  chain {hook} {{\n    type filter hook {hook} priority 0;\n{rules}  }}\n"
-            for hook in ("forward", "input", "output")
-        )
-        script += f"table bridge {table} {{\n{hooks}}}\n"
-    programs.run(nft, stdin=script.encode())
+    if percent == 0:
+        return script
+    chance = "" if percent == 100 else f"numgen random mod 100 < {percent} "
+    rules = "".join(f'    {side} "{pc.port}" {chance}drop\n' for side in ("iifname", "oifname"))
+    hooks = "".join(
+        f"  chain {hook} {{\n    type filter hook {hook} priority 0;\n{rules}  }}\n"
+        for hook in ("forward", "input", "output")
+    )
+    return f"{script}table bridge {table} {{\n{hooks}}}\n"
 
 
 def clear(names: LabNames, pc: Pc) -> None:

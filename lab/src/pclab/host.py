@@ -11,7 +11,7 @@ from pclab import cgroup
 from pclab.errors import HostUnfitError, LabError
 
 _PROGRAMS = (
-    *("btrfs", "ip", "losetup", "mkfs.btrfs", "mmdebstrap", "nft", "setpriv", "ssh", "ssh-keygen"),
+    *("btrfs", "ip", "losetup", "mkfs.btrfs", "mmdebstrap", "nft", "nsenter", "setpriv", "ssh", "ssh-keygen"),
     *("systemd-nspawn", "tar", "tc", "unshare", "zstd"),
 )
 

@@ -115,7 +115,7 @@ class LabMachine:
 
     def answers(self) -> bool:
         """Whether a command can be run there now, asked over a fresh connection."""
-        process = self._connection.popen(["true"], tty=False)
+        process = self._connection.popen(["true"], tty=False, options=["-o", "ConnectTimeout=3"])
         try:
             process.communicate(timeout=12)
         except subprocess.TimeoutExpired:

@@ -7,11 +7,10 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from pclab import cgroup, disk, faults, network, programs, ssh
+from pclab import cgroup, disk, faults, namespace, network, programs, ssh
 from pclab.errors import NotReadyError, WrongUsageError
 from pclab.names import LabNames, Pc, Suite
 
@@ -81,13 +80,13 @@ class LabPc:
         self.names.baseline(self.pc).unlink(missing_ok=True)
         network.create_port(self.names, self.pc)
         self.group.create()
-        programs.run(
-            [
-                *("unshare", "--mount", "--propagation", "private", sys.executable, "-m", "pclab.provision"),
-                *(self.names.run_id, self.pc.value, str(tarball), str(specification.size)),
-            ],
-            timeout=300,
-        )
+        image = self.names.image(self.pc)
+        disk.make_file_system(image, specification.size)
+        # Attached here and not in the private namespace: from outside, its file would have another name there.
+        device = disk.attach(image)
+        arguments = (self.names.run_id, self.pc.value, str(tarball), device)
+        programs.run(namespace.privately("pclab.provision", *arguments), timeout=300)
+        disk.detach(image)
         self.start()
         self.wait_ready()
         self.stop()
@@ -105,10 +104,7 @@ class LabPc:
         self.names.root(self.pc).mkdir(parents=True, exist_ok=True)
         with open(self.names.console(self.pc), "ab") as console:
             subprocess.Popen(
-                [
-                    *("unshare", "--mount", "--propagation", "private", sys.executable, "-m", "pclab.supervisor"),
-                    *(self.names.run_id, self.pc.value, device),
-                ],
+                namespace.privately("pclab.supervisor", self.names.run_id, self.pc.value, device),
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=console,

@@ -41,6 +41,7 @@ class _Unavailable:
 
 
 _SESSION = pytest.StashKey[LabSession | _Unavailable]()
+_RESET_MODULES = pytest.StashKey[set[Path]]()
 _LEFT_OUT = pytest.StashKey[list[str]]()
 
 
@@ -100,6 +101,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line(f"left out, needs the lab: {test}")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Reset the machines when a test or its module asks for it, before any fixture of theirs is set up."""
+    if not _needs_machines(item):
+        return
+    opened = _opened_or_stop(item.config)
+    wanted = _reset_of(item)
+    done = item.config.stash.setdefault(_RESET_MODULES, set())
+    if wanted is Reset.TEST or (wanted is Reset.MODULE and item.path not in done):
+        opened.reset(list(_machines_of(item, opened)))
+    if wanted is Reset.MODULE:
+        done.add(item.path)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
@@ -118,12 +133,7 @@ def pytest_runtest_makereport(
 @pytest.fixture(scope="session")
 def lab(pytestconfig: pytest.Config) -> LabSession:
     """The machines of this run, up and ready."""
-    opened = pytestconfig.stash[_SESSION]
-    if isinstance(opened, LabSession):
-        return opened
-    if opened.skip and not os.environ.get("CI"):
-        pytest.skip(opened.reason)
-    pytest.fail(opened.reason, pytrace=False)
+    return _opened_or_stop(pytestconfig)
 
 
 @pytest.fixture(scope="session")
@@ -154,26 +164,14 @@ def bundle(pytestconfig: pytest.Config) -> Path:
     return path
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _lab_reset_for_module(request: pytest.FixtureRequest) -> None:
-    """Reset once before the first test of a module, and before the module's own fixtures."""
-    mine = [item for item in request.session.items if item.path == request.path]
-    _reset_for(request, [item for item in mine if _reset_of(item) is Reset.MODULE])
-
-
-@pytest.fixture(autouse=True)
-def _lab_reset_for_test(request: pytest.FixtureRequest) -> None:
-    """Reset before a test that asks for it."""
-    item: pytest.Item = request.node
-    _reset_for(request, [item] if _reset_of(item) is Reset.TEST else [])
-
-
-def _reset_for(request: pytest.FixtureRequest, items: Sequence[pytest.Item]) -> None:
-    items = [item for item in items if _needs_machines(item)]
-    if items:
-        opened: LabSession = request.getfixturevalue("lab")
-        wanted = {name for item in items for name in _machines_of(item, opened)}
-        opened.reset([name for name in opened.machines if name in wanted])
+def _opened_or_stop(config: pytest.Config) -> LabSession:
+    """The machines. Where there can be none the test is skipped; in CI, or when they are broken, it fails."""
+    opened = config.stash[_SESSION]
+    if isinstance(opened, LabSession):
+        return opened
+    if opened.skip and not os.environ.get("CI"):
+        pytest.skip(opened.reason)
+    pytest.fail(opened.reason, pytrace=False)
 
 
 def _open(config: pytest.Config, extra: Sequence[Pc], say: Callable[[str], None]) -> LabSession | _Unavailable:

@@ -1,4 +1,7 @@
-"""Fills the new disk of a PC. Runs in a private mount namespace: `python -m pclab.provision RUN_ID PC TARBALL SIZE`."""
+"""Fills the new disk of a PC.
+
+Runs in a private mount namespace: `python -m pclab.provision RUN_ID PC TARBALL DEVICE`.
+"""
 
 from __future__ import annotations
 
@@ -6,31 +9,25 @@ import os
 import sys
 from pathlib import Path
 
-from pclab import cgroup, disk, identity, programs
+from pclab import disk, identity, namespace, programs
 from pclab.names import LabNames, Pc
 
 
-def fill(names: LabNames, pc: Pc, tarball: Path, size: int) -> None:
-    """Make the PC's image of size bytes: file system, subvolumes, golden tarball, identity."""
-    image = names.image(pc)
-    disk.make_file_system(image, size)
-    device = disk.attach(image)
+def fill(names: LabNames, pc: Pc, tarball: Path, device: str) -> None:
+    """Fill the empty file system on a device: subvolumes, golden tarball, identity."""
     root = names.root(pc)
     root.mkdir(parents=True, exist_ok=True)
-    try:
-        programs.run(["mount", "-o", "noatime", device, str(root)])
-        for subvolume in disk.SUBVOLUMES:
-            programs.run(["btrfs", "subvolume", "create", str(root / subvolume)])
-        for place in filter(None, disk.SUBVOLUMES.values()):
-            (root / "@" / place).mkdir()
-        programs.run(["umount", str(root)])
-        disk.mount_tree(device, root)
-        _unpack(tarball, root)
-        for file in identity.files(identity.load(names, pc, disk.file_system_uuid(device))):
-            write(root, file)
-        programs.run(["umount", "--recursive", str(root)])
-    finally:
-        disk.detach(image)
+    programs.run(["mount", "-o", "noatime", device, str(root)])
+    for subvolume in disk.SUBVOLUMES:
+        programs.run(["btrfs", "subvolume", "create", str(root / subvolume)])
+    for place in filter(None, disk.SUBVOLUMES.values()):
+        (root / "@" / place).mkdir()
+    programs.run(["umount", str(root)])
+    disk.mount_tree(device, root)
+    _unpack(tarball, root)
+    for file in identity.files(identity.load(names, pc, disk.file_system_uuid(device))):
+        write(root, file)
+    programs.run(["umount", "--recursive", str(root)])
 
 
 def write(root: Path, file: identity.FileContent) -> None:
@@ -58,9 +55,8 @@ def _unpack(tarball: Path, root: Path) -> None:
 def main(arguments: list[str]) -> None:
     """Entry of the process in its own mount namespace and in the PC's control group."""
     names, pc = LabNames(arguments[0]), Pc(arguments[1])
-    group = cgroup.cgroup2_root() / names.cgroup / pc.value
-    (group / "cgroup.procs").write_text("0")
-    fill(names, pc, Path(arguments[2]), int(arguments[3]))
+    namespace.settle_in(names, pc)
+    fill(names, pc, Path(arguments[2]), arguments[3])
 
 
 if __name__ == "__main__":

@@ -51,10 +51,18 @@ def config_text(key: Path, known_hosts: Path) -> str:
     )
 
 
+def in_switch(names: LabNames) -> tuple[str, ...]:
+    """The start of a command that runs in the switch's network namespace. Needs root.
+
+    Not `ip netns exec`: that makes a mount namespace as well, which would hold copies of every lab's mounts.
+    """
+    return ("nsenter", f"--net=/run/netns/{names.switch}")
+
+
 def command(names: LabNames, pc: Pc, *options: str) -> list[str]:
     """The start of an ssh command to a PC, ready for the remote command to follow. Needs root."""
     return [
-        *("ip", "netns", "exec", names.switch),
+        *in_switch(names),
         *("ssh", "-F", str(config_path(names)), *options, pc.value, "--"),
     ]
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
-from pclab import cgroup, disk, programs
+from pclab import cgroup, disk, namespace, programs
 from pclab.names import LabNames, Pc
 
 REBOOT_ASKED = 133
@@ -37,17 +36,6 @@ def nspawn_command(names: LabNames, pc: Pc, device: str) -> list[str]:
     ]
 
 
-def mounts_to_drop(mountinfo: str, names: LabNames, pc: Pc) -> list[str]:
-    """Mount points of this and other labs that the PC must not hold in its namespace, deepest first.
-
-    A copy of another lab's pool or namespace in ours would keep it alive after that lab is gone.
-    """
-    points = [line.split(" ")[4] for line in mountinfo.splitlines()]
-    kept = f"/run/netns/{names.netns(pc)}"
-    ours = (point for point in points if point.startswith(("/run/pc-switcher-lab/", "/run/netns/pcl-")))
-    return sorted((point for point in ours if point != kept), key=len, reverse=True)
-
-
 def boot_until_off(names: LabNames, pc: Pc, device: str) -> int:
     """Boot the PC, and again each time it reboots itself. Gives back nspawn's last exit status."""
     root = names.root(pc)
@@ -63,19 +51,12 @@ def boot_until_off(names: LabNames, pc: Pc, device: str) -> int:
 def main(arguments: list[str]) -> int:
     """Entry of the process in its own mount namespace."""
     names, pc, device = LabNames(arguments[0]), Pc(arguments[1]), arguments[2]
-    own_group = Path(names.cgroup) / pc.value
-    _drop(mounts_to_drop(Path("/proc/self/mountinfo").read_text(), names, pc))
+    namespace.settle_in(names, pc)
     if cgroup.cgroup2_root() != Path(_CGROUP_MOUNT):
         # systemd in the PC wants the unified hierarchy alone; on a hybrid box we show it just that.
         programs.run(["umount", "--recursive", "--lazy", _CGROUP_MOUNT])
         programs.run(["mount", "-t", "cgroup2", "cgroup2", _CGROUP_MOUNT])
-    (Path(_CGROUP_MOUNT) / own_group / "cgroup.procs").write_text("0")
     return boot_until_off(names, pc, device)
-
-
-def _drop(points: Iterable[str]) -> None:
-    for point in points:
-        programs.run(["umount", "--lazy", point], check=False)
 
 
 if __name__ == "__main__":
