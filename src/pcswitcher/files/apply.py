@@ -10,7 +10,7 @@ import ctypes
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from pcswitcher.files.change import PathProblem
@@ -159,7 +159,7 @@ class _Performer:
 
 
 @contextmanager
-def _times_kept(directory: int) -> Iterator[None]:
+def _times_kept(directory: int) -> Generator[None, None, None]:
     before = os.fstat(directory)
     try:
         yield

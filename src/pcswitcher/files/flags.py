@@ -12,7 +12,7 @@ import ctypes
 import errno
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from enum import IntFlag
 
 GET_FLAGS = 0x80086601  # FS_IOC_GETFLAGS on machines with 64-bit long
@@ -111,7 +111,7 @@ def clear_holding(descriptor: int) -> int:
 
 
 @contextlib.contextmanager
-def unheld(descriptor: int) -> Iterator[None]:
+def unheld(descriptor: int) -> Generator[None, None, None]:
     """Let a directory be changed inside the block though it is immutable or append-only; it is so again after."""
     held = clear_holding(descriptor)
     try:

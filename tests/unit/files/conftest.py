@@ -29,7 +29,6 @@ from pcswitcher.files.scan import scan_tree
 from pcswitcher.machine.fake import FakeMachine, FakeProgram, open_fake
 from pcswitcher.machine.process import Program, Sink, run_program
 
-
 T = TypeVar("T")
 
 

@@ -73,7 +73,7 @@ def test_an_edit_made_after_the_plan_stays_and_is_reported(pair):
 
 
 def test_an_edit_of_one_nanosecond_travels(pair):
-    """rsync's blind spot is not ours."""
+    """What rsync's quick check would miss is not missed."""
     for tree, content, ns in ((pair.source, b"two", 1), (pair.target, b"one", 0)):
         (tree / "f").write_bytes(content)
         os.utime(tree / "f", ns=(0, 10**18 + ns))

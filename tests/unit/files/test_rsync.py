@@ -1,0 +1,50 @@
+"""What rsync prints and how it ends, understood."""
+
+from __future__ import annotations
+
+import pytest
+
+from pcswitcher.files.rsync import Frame, OutputParser, check_end, parse_frame
+from pcswitcher.model.errors import ApplyError, ConnectionLostError
+
+
+@pytest.mark.parametrize("number", ["29958458", "29,958,458", "29.958.458", "29'958'458"])
+def test_a_frame_is_read_whatever_groups_its_digits(number):
+    """The 7-bytes bug: 29,958,458 must not be read as 458."""
+    line = f"     {number}  42%   12.50MB/s    0:00:01 (xfr#5, to-chk=10/20)"
+    assert parse_frame(line) == Frame(29958458, 12_500_000.0)
+
+
+def test_a_file_name_is_no_frame():
+    assert parse_frame("sam/100% done") is None
+
+
+def test_output_cut_anywhere_gives_the_same_frames_and_names():
+    data = b"a/b\n      5 100%    1.00kB/s    0:00:00 \r      9 100%    1.00kB/s    0:00:00 (xfr#1, to-chk=0/2)\n"
+    for cut in range(len(data)):
+        frames: list[int] = []
+        names: list[str] = []
+        parser = OutputParser(lambda told, seen=frames: seen.append(told.done), names.append)
+        parser.feed(1, data[:cut])
+        parser.feed(1, data[cut:])
+        assert (frames, names) == ([5, 9], ["a/b"])
+
+
+@pytest.mark.parametrize(
+    ("status", "complaints", "error"),
+    [
+        (24, [], ApplyError),
+        (12, [], ConnectionLostError),
+        (255, [], ConnectionLostError),
+        (23, ["rsync: mkstemp failed: No space left on device (28)"], ApplyError),
+        (77, [], ApplyError),
+    ],
+)
+def test_every_unsuccessful_end_has_its_error(status, complaints, error):
+    """Faults rows 1 and 7: exit 24 is impossible from a snapshot, and so an error."""
+    with pytest.raises(error):
+        check_end(status, complaints, "atlas", "vega")
+
+
+def test_a_partial_transfer_gives_its_complaints():
+    assert check_end(23, ["one file"], "atlas", "vega") == ("one file",)
