@@ -25,7 +25,13 @@ from pcswitcher.snapshots.layout import Layout, PlaceKind, UncoveredKind
 from pcswitcher.snapshots.names import Moment
 from pcswitcher.snapshots.reading import read_machine_layout
 from pcswitcher.snapshots.snapshots import snapshot_path
-from pcswitcher.snapshots.subvolumes import all_subvolumes, delete_subvolume, inspect_subvolume, read_space
+from pcswitcher.snapshots.subvolumes import (
+    all_subvolumes,
+    delete_subvolume,
+    filesystem_identity,
+    inspect_subvolume,
+    read_space,
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -260,13 +266,27 @@ def test_every_problem_of_every_tree_is_told_at_once(pc: LoopPc) -> None:
 def test_subvolumes_mounted_by_number_are_told(pc: LoopPc, monkeypatch: pytest.MonkeyPatch) -> None:
     """Faults row 37: subvolid= in fstab."""
     fstab = pc.directory / "fstab"
-    fstab.write_text(f"UUID=1 {pc.home} btrfs subvolid=257 0 0\nUUID=1 {pc.root} btrfs subvol=@ 0 0\n")
+    fstab.write_text(f"LABEL=1 {pc.home} btrfs subvolid=257 0 0\nLABEL=1 {pc.root} btrfs subvol=@ 0 0\n")
     genuine = reading._read
     monkeypatch.setattr(reading, "_read", lambda path: genuine(str(fstab) if path == "/etc/fstab" else path))
     (problem,) = pc.layout().problems
     assert not problem.blocking
     assert f"mounts {pc.home} by subvolid=" in problem.message
     assert "subvol=/@home" in problem.hint
+
+
+def test_a_home_on_another_filesystem_than_fstab_says_stops_the_run(
+    pc: LoopPc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F6, faults row 28: the wrong filesystem where the home should be."""
+    fstab = pc.directory / "fstab"
+    fstab.write_text(f"UUID=00000000-1111-2222-3333-444444444444 {pc.home} btrfs subvol=@home 0 0\n")
+    genuine = reading._read
+    monkeypatch.setattr(reading, "_read", lambda path: genuine(str(fstab) if path == "/etc/fstab" else path))
+    with pytest.raises(CheckError, match="another filesystem than /etc/fstab says"):
+        pc.layout().require_sound()
+    fstab.write_text(f"UUID={filesystem_identity(os.fsencode(pc.home))} {pc.home} btrfs subvol=@home 0 0\n")
+    pc.layout().require_sound()
 
 
 def test_the_place_for_snapshots_is_made_where_missing_and_said_so(pc: LoopPc) -> None:

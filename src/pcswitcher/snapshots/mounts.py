@@ -94,17 +94,55 @@ def parse_swap_files(content: bytes) -> tuple[bytes, ...]:
     return tuple(_unescape(row[0]) for row in rows if len(row) >= 2 and row[1] == b"file")
 
 
-def points_mounted_by_id(fstab: bytes) -> tuple[bytes, ...]:
-    """Mount points that ``/etc/fstab`` ties to a subvolume's number (``subvolid=``) and to no path (``subvol=``)."""
-    found: list[bytes] = []
-    for line in fstab.split(b"\n"):
+@attrs.frozen(kw_only=True)
+class FstabEntry:
+    """One line of ``/etc/fstab`` (fstab(5))."""
+
+    source: bytes
+    point: bytes
+    filesystem: bytes
+    options: tuple[bytes, ...]
+
+    @property
+    def uuid(self) -> str:
+        """The filesystem it names by ``UUID=``; empty when it names it otherwise."""
+        kind, _, value = self.source.partition(b"=")
+        return escape(value.strip(b'"')).lower() if kind == b"UUID" else ""
+
+
+def parse_fstab(content: bytes) -> tuple[FstabEntry, ...]:
+    """The mounts in ``/etc/fstab``; lines that are none are passed over, as mount(8) does."""
+    found: list[FstabEntry] = []
+    for line in content.split(b"\n"):
         fields = line.split()
-        if len(fields) < 4 or fields[0].startswith(b"#") or fields[2] != BTRFS.encode():
-            continue
-        keys = {option.partition(b"=")[0] for option in fields[3].split(b",")}
-        if b"subvolid" in keys and b"subvol" not in keys:
-            found.append(_unescape(fields[1]))
+        if len(fields) >= 4 and not fields[0].startswith(b"#") and fields[1].startswith(b"/"):
+            options = tuple(fields[3].split(b","))
+            found.append(
+                FstabEntry(source=fields[0], point=_unescape(fields[1]), filesystem=fields[2], options=options)
+            )
     return tuple(found)
+
+
+def points_mounted_by_id(fstab: Sequence[FstabEntry]) -> tuple[bytes, ...]:
+    """Mount points tied to a subvolume's number (``subvolid=``) and to no path (``subvol=``)."""
+    found: list[bytes] = []
+    for entry in fstab:
+        keys = {option.partition(b"=")[0] for option in entry.options}
+        if entry.filesystem == BTRFS.encode() and b"subvolid" in keys and b"subvol" not in keys:
+            found.append(entry.point)
+    return tuple(found)
+
+
+def missing_mounts(fstab: Sequence[FstabEntry], mounts: Sequence[Mount], trees: Sequence[bytes]) -> tuple[bytes, ...]:
+    """Mount points at or above a tree that should be mounted at every boot and are not."""
+    mounted = {mount.point for mount in mounts}
+    return tuple(
+        entry.point
+        for entry in fstab
+        if b"noauto" not in entry.options
+        and entry.point not in mounted
+        and any(relative_to(tree, entry.point) is not None for tree in trees)
+    )
 
 
 def _parse_mount(line: bytes) -> Mount:

@@ -26,8 +26,11 @@ from pcswitcher.snapshots.layout import (
 )
 from pcswitcher.snapshots.mounts import (
     BTRFS,
+    FstabEntry,
     Mount,
     covering_mount,
+    missing_mounts,
+    parse_fstab,
     parse_mountinfo,
     parse_swap_files,
     points_mounted_by_id,
@@ -104,7 +107,7 @@ def read_machine_layout(place_path: bytes, trees: Sequence[bytes]) -> Layout:
     uncovered = find_uncovered(mounts, tuple(scope.values()), places, subvolumes, place.subvolume_id)
     problems.extend(uncovered_problems(machine, uncovered))
     problems.extend(_swap_problems(machine, scope))
-    problems.extend(_fstab_problems(machine, scope))
+    problems.extend(_fstab_problems(machine, mounts, trees, scope))
     return Layout(
         snapshots=place,
         top_level=find_top_level(mounts, place.device) if place.filesystem else None,
@@ -196,13 +199,32 @@ def _swap_problems(machine: str, scope: dict[str, ScopeSubvolume]) -> list[Layou
     return problems
 
 
-def _fstab_problems(machine: str, scope: dict[str, ScopeSubvolume]) -> list[LayoutProblem]:
-    """Subvolumes that /etc/fstab mounts by number: a rollback, which exchanges names, would change nothing there."""
+def _fstab_problems(
+    machine: str, mounts: Sequence[Mount], trees: Sequence[bytes], scope: dict[str, ScopeSubvolume]
+) -> list[LayoutProblem]:
+    """What is mounted otherwise than /etc/fstab says, and what it mounts in a way that outlasts a rollback."""
     try:
-        by_number = set(points_mounted_by_id(_read("/etc/fstab")))
+        fstab = parse_fstab(_read("/etc/fstab"))
     except FileNotFoundError:
         return []
-    return [
+    problems = [
+        LayoutProblem(
+            message=f"{machine}: {escape(point)} is not mounted, though /etc/fstab says so: it would look empty",
+            hint=f"sudo mount {escape(point)}",
+        )
+        for point in missing_mounts(fstab, mounts, trees)
+    ]
+    problems += [
+        LayoutProblem(
+            message=f"{machine}: another filesystem than /etc/fstab says is mounted at {escape(entry.point)}",
+            hint=f"compare: findmnt {escape(entry.point)}; grep {escape(entry.point)} /etc/fstab",
+        )
+        for entry in fstab
+        if _is_another(entry, mounts, trees)
+    ]
+    # A rollback exchanges names, so it would change nothing for what is mounted by number.
+    by_number = set(points_mounted_by_id(fstab))
+    problems += [
         LayoutProblem(
             message=f"{machine}: /etc/fstab mounts {escape(subvolume.root)} by subvolid=, so a rollback of it would"
             " not last",
@@ -212,6 +234,15 @@ def _fstab_problems(machine: str, scope: dict[str, ScopeSubvolume]) -> list[Layo
         for subvolume in scope.values()
         if subvolume.root in by_number
     ]
+    return problems
+
+
+def _is_another(entry: FstabEntry, mounts: Sequence[Mount], trees: Sequence[bytes]) -> bool:
+    """Whether an fstab line names a btrfs by UUID, for the very mount that holds a tree, and another one is there."""
+    if not entry.uuid or all(covering_mount(mounts, tree).point != entry.point for tree in trees):
+        return False
+    mount = covering_mount(mounts, entry.point)
+    return mount.filesystem == BTRFS and filesystem_identity(entry.point) != entry.uuid
 
 
 def _read(path: str) -> bytes:

@@ -13,6 +13,8 @@ from pcswitcher.snapshots.mounts import (
     Mount,
     covering_mount,
     join,
+    missing_mounts,
+    parse_fstab,
     parse_mountinfo,
     parse_swap_files,
     points_mounted_by_id,
@@ -146,7 +148,7 @@ def test_any_text_is_read_or_refused(content: bytes) -> None:
 def test_any_swap_table_and_any_fstab_is_read(content: bytes) -> None:
     """Faults row 22, row 37."""
     parse_swap_files(content)
-    points_mounted_by_id(content)
+    points_mounted_by_id(parse_fstab(content))
 
 
 NAME = st.binary(min_size=1, max_size=20).filter(
@@ -210,4 +212,18 @@ def test_swap_files_are_told_from_swap_partitions() -> None:
 def test_only_lines_that_name_a_number_and_no_path_are_mounted_by_number() -> None:
     """Faults row 37: subvolid= in fstab."""
     fstab = (DATA / "by_number.fstab").read_bytes()
-    assert points_mounted_by_id(fstab) == (b"/home", b"/mnt/old data")
+    assert points_mounted_by_id(parse_fstab(fstab)) == (b"/home", b"/mnt/old data")
+
+
+def test_a_mount_of_fstab_that_is_missing_above_a_tree_is_named() -> None:
+    """F6, faults row 28: an unmounted home looks empty."""
+    fstab = parse_fstab(
+        b"UUID=AB-1 / btrfs subvol=@ 0 0\n# UUID=x /root btrfs defaults 0 0\n"
+        b"UUID=ab-1 /home btrfs subvol=@home 0 0\n/dev/sdb1 /srv ext4 defaults 0 0\n"
+        b"/dev/sdc1 /home/sam/disk ext4 noauto 0 0\n/dev/sdd /home/sam ext4 noauto 0 0\n"
+    )
+    assert [entry.uuid for entry in fstab[:2]] == ["ab-1", "ab-1"]
+    only_root = parse_mountinfo(b"1 0 0:1 /@ / rw - btrfs /dev/sda rw,subvolid=256,subvol=/@\n")
+    assert missing_mounts(fstab, only_root, (b"/home", b"/root")) == (b"/home",)
+    assert missing_mounts(fstab, only_root, (b"/root",)) == ()
+    assert missing_mounts(fstab, only_root, (b"/home/sam/work",)) == (b"/home",)
