@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
 import os
@@ -9,6 +10,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -250,13 +252,58 @@ def test_killed_at_any_step_the_command_is_whole_and_the_next_installation_works
     assert steps > 10
 
 
-def test_two_installations_at_once_wait_for_each_other(tmp_path: Path, make_program: Make) -> None:
+def hold_lock(layout: Layout) -> int:
+    os.makedirs(layout.library, exist_ok=True)
+    descriptor = os.open(layout.library, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return descriptor
+
+
+def test_an_installation_waits_for_another_one(tmp_path: Path, make_program: Make) -> None:
     layout = Layout(str(tmp_path / "pc"))
-    programs = [make_program("1.0", salt) for salt in ("a", "b", "c")]
-    running = []
-    for index, program in enumerate(programs):
-        (tmp_path / str(index)).write_bytes(program.data)
-        arguments = [layout.prefix, str(tmp_path / str(index)), program.version, program.digest, "0"]
-        running.append(subprocess.Popen([sys.executable, "-c", CRASHING, *arguments]))
-    assert [process.wait(60) for process in running] == [0, 0, 0]
-    assert output(layout) in {"1.0 a", "1.0 b", "1.0 c"}
+    program = make_program("1.0", "a")
+    (tmp_path / "bundle").write_bytes(program.data)
+    descriptor = hold_lock(layout)
+    arguments = [layout.prefix, str(tmp_path / "bundle"), program.version, program.digest, "0"]
+    with subprocess.Popen([sys.executable, "-c", CRASHING, *arguments]) as process:
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.7)
+        assert not os.path.lexists(layout.command)
+        assert os.listdir(layout.library) == []
+        os.close(descriptor)
+        assert process.wait(30) == 0
+    assert output(layout) == "1.0 a"
+
+
+def test_an_installation_that_waits_too_long_says_why(
+    layout: Layout, make_program: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pcswitcher.machine.deployed._LOCK_SECONDS", 0.2)
+    descriptor = hold_lock(layout)
+    try:
+        with pytest.raises(Refusal, match="another installation of pc-switcher is at work"):
+            put(layout, make_program("1.0"))
+    finally:
+        os.close(descriptor)
+
+
+def test_the_compiler_of_a_killed_installation_keeps_the_lock_until_it_ends(tmp_path: Path, make_program: Make) -> None:
+    """Otherwise it would write into the directory that the next installation is removing."""
+    layout = Layout(str(tmp_path / "pc"))
+    program = make_program("1.0")
+    (tmp_path / "bundle").write_bytes(program.data)
+    compiler = tmp_path / "python"
+    compiler.write_text(f"#!/bin/sh\ntouch {tmp_path}/started\nexec sleep 2\n")
+    compiler.chmod(0o755)
+    arguments = [layout.prefix, str(tmp_path / "bundle"), program.version, program.digest, "0"]
+    text = f"import sys; sys.executable = {str(compiler)!r}\n{CRASHING}"
+    with subprocess.Popen([sys.executable, "-c", text, *arguments]) as process:
+        while not (tmp_path / "started").exists():
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.kill()
+    with pytest.raises(BlockingIOError):
+        hold_lock(layout)
+    put(layout, program)
+    assert output(layout) == "1.0"
+    assert hidden(layout) == []
