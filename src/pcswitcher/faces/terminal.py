@@ -6,25 +6,37 @@ import asyncio
 import os
 import sys
 import termios
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TypeAlias
 
 from rich.console import Console
 from rich.text import Text
 
-from pcswitcher.faces.screen import ScreenFace
 from pcswitcher.jobs.api import Gate
-from pcswitcher.machine.sudo import AskPassword
+from pcswitcher.machine.sudo import AskPassword, ask_nobody
 from pcswitcher.model.text import human_count
 from pcswitcher.run.plan import Plan
 
 INPUT = 0
 """The descriptor a person types into."""
+Pause: TypeAlias = Callable[[], AbstractContextManager[Console]]
+"""Gives the terminal away for a question."""
 
 
-def is_terminal() -> bool:
-    """Whether a person can be asked: both ends are a terminal that can do more than print."""
-    return os.isatty(INPUT) and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+def is_person() -> bool:
+    """Whether a person can be asked: both ends are a terminal."""
+    return os.isatty(INPUT) and sys.stdout.isatty()
+
+
+def can_draw() -> bool:
+    """Whether the terminal can do more than print."""
+    return is_person() and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def plain_pause() -> AbstractContextManager[Console]:
+    """A Pause where nothing is drawn that could be in the way."""
+    return nullcontext(Console())
 
 
 async def read_line() -> str:
@@ -39,11 +51,13 @@ async def read_line() -> str:
         loop.remove_reader(INPUT)
 
 
-def password_asker(screen: ScreenFace) -> AskPassword:
-    """An AskPassword that asks at the terminal, without showing what is typed."""
+def password_asker(pause: Pause | None = None) -> AskPassword:
+    """An AskPassword that asks at the terminal, without showing what is typed; without a person it asks nobody."""
+    if not is_person():
+        return ask_nobody
 
     async def ask(hostname: str) -> str | None:
-        with screen.paused() as console, _no_echo():
+        with (pause or plain_pause)() as console, _no_echo():
             console.print(Text(f"sudo password for {os.environ.get('USER', 'you')} on {hostname}: "), end="")
             answer = await read_line()
             console.print()
@@ -55,12 +69,12 @@ def password_asker(screen: ScreenFace) -> AskPassword:
 class TerminalReviewer:
     """Shows the plan's summary and asks for a yes; removals are listed on request."""
 
-    def __init__(self, screen: ScreenFace) -> None:
-        self._screen = screen
+    def __init__(self, pause: Pause) -> None:
+        self._pause = pause
 
     async def review(self, plan: Plan, allowed: frozenset[Gate]) -> bool:
         """See Reviewer."""
-        with self._screen.paused() as console:
+        with self._pause() as console:
             for finding in plan.closed_gates(allowed):
                 console.print(Text(f"! {finding.message}", style="bold yellow"))
             while True:

@@ -9,6 +9,7 @@ import attrs
 from pcswitcher.jobs.api import JobReport
 from pcswitcher.model.errors import ExitCode, InterruptedRunError, PcSwitcherError, VerificationError
 from pcswitcher.model.events import Outcome
+from pcswitcher.model.text import human_count
 
 
 @attrs.frozen(kw_only=True)
@@ -28,12 +29,15 @@ def result_of(error: PcSwitcherError) -> SyncResult:
 
 
 def judge(source: str, target: str, reports: Sequence[JobReport], differences: Sequence[str]) -> SyncResult:
-    """The end of a run that applied its plan: what every job reported, and what verification found."""
+    """The end of a run that applied its plan: what every job reported, and what verification found.
+
+    It is kept where everyone on the machine may read it, so it counts items; the log names them.
+    """
     failures = [failure for report in reports for failure in report.failures]
     items = sum(report.items for report in reports)
     if differences:
         error = VerificationError(
-            f"{len(differences)} items on {target} are not as planned: {differences[0]}",
+            f"{human_count(len(differences), 'item')} on {target} not as planned",
             "start the same command again; if it stays, look at pc-switcher logs",
         )
         return result_of(error)
@@ -46,11 +50,11 @@ def judge(source: str, target: str, reports: Sequence[JobReport], differences: S
         return SyncResult(
             outcome=Outcome.PARTIAL,
             exit_code=ExitCode.PARTIAL,
-            message=f"{items:,} changes made to {target}, {len(failures)} could not be: {failures[0]}",
+            message=f"{human_count(items, 'change')} made to {target}, {len(failures):,} could not be",
             hint="mend what is named, then start the same command again",
         )
     return SyncResult(
         outcome=Outcome.DONE,
         exit_code=ExitCode.DONE,
-        message=f"{items:,} changes made: {target} is as {source}",
+        message=f"{human_count(items, 'change')} made: {target} is as {source}",
     )

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.text import Text
 
 from pcswitcher.faces.commands.output import print_json
+from pcswitcher.faces.terminal import password_asker
 from pcswitcher.jobs.api import Finding, Severity
 from pcswitcher.jobs.registry import job_names, load_jobs
-from pcswitcher.machine.sudo import ask_nobody
 from pcswitcher.model.errors import ExitCode
 from pcswitcher.model.text import human_count, printable
 from pcswitcher.run.bus import Bus
@@ -32,7 +32,7 @@ def doctor(host: str | None = None, /, *, json: Annotated[bool, Parameter(negati
         Print one JSON object per finding.
     """
     jobs = load_jobs(job_names(), load_settings(config_file()))
-    findings = asyncio.run(examine(host, jobs, Bus(), ask_nobody))
+    findings = asyncio.run(examine(host, jobs, Bus(), password_asker()))
     blocking = [each for each in findings if each.severity is Severity.BLOCKING and each.gate is None]
     if json:
         for finding in findings:

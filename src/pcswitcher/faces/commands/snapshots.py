@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from pcswitcher.faces.commands.output import print_json
+from pcswitcher.faces.terminal import password_asker
 from pcswitcher.machine.session import open_local
-from pcswitcher.machine.sudo import ask_nobody
 from pcswitcher.model.text import escape
 from pcswitcher.snapshots.folder import Snapshot
 from pcswitcher.snapshots.names import Moment
@@ -56,7 +56,7 @@ def _table(found: tuple[Snapshot, ...]) -> Table:
 
 
 async def _read() -> tuple[Snapshot, ...]:
-    machine = await open_local(ask_nobody)
+    machine = await open_local(password_asker())
     try:
         return await machine.call(list_snapshots)
     finally:

@@ -14,7 +14,14 @@ from pcswitcher.faces.interrupt import interruptible
 from pcswitcher.faces.json_lines import JsonFace
 from pcswitcher.faces.plain import PlainFace
 from pcswitcher.faces.screen import ScreenFace
-from pcswitcher.faces.terminal import TerminalReviewer, is_terminal, password_asker
+from pcswitcher.faces.terminal import (
+    Pause,
+    TerminalReviewer,
+    can_draw,
+    is_person,
+    password_asker,
+    plain_pause,
+)
 from pcswitcher.faces.words import log_words, one_line
 from pcswitcher.jobs.api import Gate
 from pcswitcher.jobs.registry import AnyJob, load_jobs, select_names
@@ -86,13 +93,17 @@ async def _sync(options: SyncOptions, jobs: tuple[AnyJob, ...], *, yes: bool, pl
         restore = stack.close
         if json:
             bus.add(JsonFace(sys.stdout))
-        elif plain or not is_terminal():
-            bus.add(PlainFace(sys.stdout))
         else:
-            screen = stack.enter_context(ScreenFace(Console()))
-            bus.add(screen)
-            ask = password_asker(screen)
-            reviewer = reviewer if yes else TerminalReviewer(screen)
+            pause: Pause = plain_pause
+            if plain or not can_draw():
+                bus.add(PlainFace(sys.stdout))
+            else:
+                screen = stack.enter_context(ScreenFace(Console()))
+                bus.add(screen)
+                pause = screen.paused
+            ask = password_asker(pause)
+            if is_person() and not yes:
+                reviewer = TerminalReviewer(pause)
         log: LogFile | None = None
         if not options.dry_run:
             log = LogFile(logs_directory() / f"{now():%Y%m%dT%H%M%S.%fZ}-{_file_part(options.host)}.jsonl")
