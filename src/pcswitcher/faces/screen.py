@@ -145,7 +145,7 @@ class ScreenFace:
         key = (event.job, event.machine)
         if key not in self._bars:
             self._bars[key] = self._progress.add_task(
-                "", name=one_line(f"{event.job} on {event.machine}"), unit=event.unit
+                "", total=None, name=one_line(f"{event.job} on {event.machine}"), unit=event.unit
             )
         self._progress.update(
             self._bars[key],
