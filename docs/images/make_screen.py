@@ -79,6 +79,8 @@ def events_of_a_run() -> list[Event]:
             total=705 * MEBIBYTE,
             unit="bytes",
             rate=88.0 * MEBIBYTE,
+            items=961,
+            items_total=1592,
         ),
     ]
     return happened

@@ -43,8 +43,8 @@ HEAD = """\
 
 <!-- made by generate_cli.py from the program; change it there -->
 
-`pc-switcher COMMAND --help` tells the same in short. Errors, and what needs attention after a run, go to standard error;
-all else goes to standard output. With `--json` standard output holds JSON lines and nothing else.
+`pc-switcher COMMAND --help` tells the same in short. Errors, and what needs attention after a run, go to standard
+error; all else goes to standard output. With `--json` standard output holds JSON lines and nothing else.
 """
 
 
