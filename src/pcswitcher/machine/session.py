@@ -16,13 +16,23 @@ from pcswitcher.machine.deploy import Deployment, bootstrap_command, deploy
 from pcswitcher.machine.installation import program_command
 from pcswitcher.machine.relay import PASSWORD_VARIABLE
 from pcswitcher.machine.ssh import Master, RemoteShell
-from pcswitcher.machine.sudo import ALREADY_ROOT, WITHOUT_PASSWORD, AskPassword, Sudo, refused, with_password
+from pcswitcher.machine.sudo import (
+    ALREADY_ROOT,
+    WITHOUT_PASSWORD,
+    AskPassword,
+    Sudo,
+    refused,
+    with_password,
+    wrong_password,
+)
 from pcswitcher.machine.wire import StreamWire
 from pcswitcher.model.errors import ConnectError, ConnectionLostError
 from pcswitcher.model.text import printable
 
 LAST_WORDS = 4096
 """Bytes kept of what a session prints on its standard error, to explain its end."""
+SUDO_PATIENCE = 30.0
+"""Seconds sudo gets to say whether it lets us become root; it may ask a directory service."""
 END_PATIENCE = 6.0
 """Seconds an agent gets to end by itself once its input is closed."""
 
@@ -87,9 +97,9 @@ async def open_local(ask: AskPassword, liveness: Liveness | None = None) -> Agen
         if sudo.password:
             session.writer.write(sudo.password)
         await machine.greet()
-    except ConnectionLostError:
+    except ConnectionLostError as error:
         await machine.close()
-        raise refused(name, session.words) from None
+        raise refused(name, session.words) from error
     except BaseException:
         await machine.close()
         raise
@@ -127,9 +137,11 @@ async def open_remote(
             session.reader, session.writer, master.host, bundle, here=platform.node(), ephemeral=ephemeral
         )
         await machine.greet()
-    except (ConnectionLostError, ConnectError) as error:
+    except ConnectError as error:
         await machine.close()
-        raise refused(master.host, session.words or error.message) from error
+        if session.words.startswith("sudo"):
+            raise refused(master.host, session.words) from error
+        raise
     except BaseException:
         await machine.close()
         raise
@@ -150,28 +162,39 @@ def _remote_shell(master: Master, sudo: Sudo) -> RemoteShell:
 
 async def _local_sudo(name: str, ask: AskPassword) -> Sudo:
     try:
-        probe = await asyncio.create_subprocess_exec(
-            *WITHOUT_PASSWORD.command("true"),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
+        if await _succeeds(await _start(WITHOUT_PASSWORD.command("true")), WITHOUT_PASSWORD):
+            return WITHOUT_PASSWORD
     except FileNotFoundError as error:
         raise ConnectError(f"{name}: sudo is not installed", "run pc-switcher as root, or install sudo") from error
-    return WITHOUT_PASSWORD if await probe.wait() == 0 else await with_password(name, ask)
+    sudo = await with_password(name, ask)
+    if not await _succeeds(await _start(sudo.command("true")), sudo):
+        raise wrong_password(name)
+    return sudo
 
 
 async def _remote_sudo(master: Master, ask: AskPassword) -> Sudo:
     # Root's own login needs no sudo, which may not even be installed there.
     for sudo, command in ((WITHOUT_PASSWORD, ("true",)), (ALREADY_ROOT, ("test", "-w", "/"))):
-        probe = Session(await master.start(sudo.command(*command)))
-        try:
-            status = await probe.process.wait()
-        finally:
-            await probe.close()
-        if status == 0:
+        if await _succeeds(Session(await master.start(sudo.command(*command))), sudo):
             return sudo
-    return await with_password(master.host, ask)
+    sudo = await with_password(master.host, ask)
+    if not await _succeeds(Session(await master.start(sudo.command("true"))), sudo):
+        raise wrong_password(master.host)
+    return sudo
+
+
+async def _succeeds(session: Session, sudo: Sudo) -> bool:
+    """Whether a small command succeeds. Its input ends, so a sudo that wants another try gives up at once."""
+    try:
+        with contextlib.suppress(OSError):
+            session.writer.write(sudo.password or b"")
+            session.writer.write_eof()
+        async with asyncio.timeout(SUDO_PATIENCE):
+            return await session.process.wait() == 0
+    except TimeoutError:
+        return False
+    finally:
+        await session.close()
 
 
 async def _start(command: tuple[str, ...]) -> Session:

@@ -149,7 +149,7 @@ async def open_master(host: str) -> Master:
             start_new_session=True,  # Ctrl-C is ours to handle
         )
     except FileNotFoundError as error:
-        directory.rmdir()
+        shutil.rmtree(directory, ignore_errors=True)
         raise ConnectError("ssh is not installed here", "sudo apt install openssh-client") from error
     master = Master(host, directory, process)
     try:

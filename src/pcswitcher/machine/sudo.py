@@ -56,6 +56,14 @@ async def with_password(hostname: str, ask: AskPassword) -> Sudo:
     return Sudo(password.encode() + b"\n")
 
 
+def wrong_password(hostname: str) -> ConnectError:
+    """Explain that sudo did not take the password."""
+    return ConnectError(
+        f"{hostname}: sudo does not take this password, or does not let this account become root",
+        f"check on {hostname}: sudo -v",
+    )
+
+
 def refused(hostname: str, words: str) -> ConnectError:
     """Explain that our program did not start as root; ``words`` is what was printed instead."""
     last = words.strip().splitlines()
