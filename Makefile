@@ -62,7 +62,7 @@ lab-test: $(BUNDLE) ## Tests on two real PCs in the lab (or on two of yours: doc
 test: lint unit lab-test ## Everything that must hold
 
 bench: $(BUNDLE) ## Our sync against rsync, side by side
-	$(AS_ROOT) $(BIN)/python tests/bench/bench.py
+	$(AS_ROOT) $(BIN)/python -m tests.bench
 
 clean: ## Remove what was built here (the lab: $(BIN)/lab down)
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -30,6 +30,8 @@ HOME = "/home/sam"
 LEDGER_FOLDER = f"{HOME}/Projects/ledger"
 LEDGER = f"{LEDGER_FOLDER}/counter.db"
 WRITER = "pclab-writer"
+# MiB of the VM disk: rsync reads a sparse file whole, and the demonstration is to end within a minute.
+IMAGE = "1024"
 SYNC_LIMIT = 300.0
 # What stays on its machine, written down here on its own: not read from the program's rules.
 EXCLUDED = (
@@ -38,6 +40,7 @@ EXCLUDED = (
     *("*/.config/chromium/Default/Cache", "*/.config/chromium/Default/Code Cache", "*/.config/chromium/Singleton*"),
     *("*/.config/chromium/Default/GPUCache", "*/.config/Code/GPUCache", "*/.nv", "*/.Xauthority"),
     *("*/.local/share/Trash", "*/.mozilla/firefox/*/lock", "*/.mozilla/firefox/*/.parentlock"),
+    "sam/Awkward/special/listener",  # a socket: one end of a program that runs on that machine
     *("**/*.db-shm", "**/*.sqlite-shm", "*/.local/state/pc-switcher", "*/.cache/pc-switcher"),
 )
 # The same, of a home that is a tree of its own.
@@ -61,7 +64,7 @@ class Demonstration:
             for machine in (self.atlas, self.vega):
                 product.carry_tools(machine)
         with self.step("a home on atlas, from seed 7"):
-            self._home("make", HOME, "--seed", "7", "--user", "sam", machine=self.atlas)
+            self._home("make", HOME, "--seed", "7", "--image", IMAGE, "--user", "sam", machine=self.atlas)
         with self.step("a program on atlas that writes to its database twenty times a second"):
             start_writer(self.atlas)
         with self.step("on atlas: pc-switcher sync vega"):
