@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import TypeVar, cast
 
 import attrs
@@ -244,7 +244,7 @@ class AgentMachine(Machine):
                 self.round_trip = time.monotonic() - started
 
     @contextlib.asynccontextmanager
-    async def _patience(self) -> AsyncIterator[None]:
+    async def _patience(self) -> AsyncGenerator[None]:
         """Give the other side ``liveness.limit`` seconds; take it for gone after that."""
         try:
             async with asyncio.timeout(self._liveness.limit):
@@ -262,7 +262,7 @@ class AgentMachine(Machine):
 
 def _field(params: dict[str, JsonValue], name: str, shape: type[T]) -> T:
     value = params.get(name)
-    if not isinstance(value, shape) or isinstance(value, bool):
+    if type(value) is not shape:  # true and false are numbers to isinstance
         raise ProtocolError(f"a notification lacks a proper {name}")
     return value
 
