@@ -33,6 +33,10 @@ BEHAVIOUR = (
     "--ignore-times",  # we know that the content differs
     "--modify-window=-1",  # nanoseconds count (measured: without it they do not)
     "-s",  # secluded arguments: paths never meet the remote shell (the long name is younger than 3.2.3)
+    # The best algorithm both sides have, at its fastest. Measured with zstd over ssh: half the bytes of source
+    # trees in the same time, and a sparse 4 GiB image, whose holes rsync sends as zeros, in 3 s instead of 37 s.
+    "--compress",
+    "--compress-level=1",
     "--timeout=60",
     "--no-human-readable",  # else numbers are grouped, commas even under LC_ALL=C
     "--info=progress2,name1",
