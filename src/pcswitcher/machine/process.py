@@ -134,7 +134,7 @@ async def _converse(process: asyncio.subprocess.Process, stdin: bytes, sink: Sin
 
 
 async def _wait(process: asyncio.subprocess.Process, readers: list[asyncio.Task[None]]) -> None:
-    await process.wait()
+    await ended(process)
     # What the program left running may hold its pipes open: the program has ended, so must they.
     _, still_open = await asyncio.wait(readers, timeout=GRACE)
     if still_open:
@@ -164,9 +164,31 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         _signal_group(process.pid, signal.SIGTERM)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GRACE):
-                await process.wait()
+                await ended(process)
     _signal_group(process.pid, signal.SIGKILL)
-    await process.wait()
+    await ended(process)
+    close_pipes(process)
+
+
+async def ended(process: asyncio.subprocess.Process) -> int:
+    """Wait for a process' own end and give its return code.
+
+    ``Process.wait`` alone may also wait for whoever else holds the process' pipes (cpython issue 119710).
+    """
+    waiting = asyncio.ensure_future(process.wait())
+    try:
+        while process.returncode is None:
+            await asyncio.wait({waiting}, timeout=0.05)
+        return process.returncode
+    finally:
+        waiting.cancel()
+
+
+def close_pipes(process: asyncio.subprocess.Process) -> None:
+    """Let go of an ended process' pipes, which what it left running may hold open at their other end."""
+    transport = getattr(process, "_transport", None)  # asyncio has no public way to close them
+    if isinstance(transport, asyncio.SubprocessTransport):
+        transport.close()
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:

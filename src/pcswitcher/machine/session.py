@@ -14,6 +14,7 @@ from pcswitcher.machine.bundle import Bundle
 from pcswitcher.machine.connection import AgentMachine, Liveness
 from pcswitcher.machine.deploy import Deployment, bootstrap_command, deploy
 from pcswitcher.machine.installation import program_command
+from pcswitcher.machine.process import close_pipes, ended
 from pcswitcher.machine.relay import PASSWORD_VARIABLE
 from pcswitcher.machine.ssh import Master, RemoteShell
 from pcswitcher.machine.sudo import (
@@ -61,12 +62,13 @@ class Session:
             self.writer.close()
         try:
             async with asyncio.timeout(END_PATIENCE):
-                await self.process.wait()
+                await ended(self.process)
         except TimeoutError:
             with contextlib.suppress(ProcessLookupError):
                 self.process.kill()
-            await self.process.wait()
+            await ended(self.process)
         self._listening.cancel()
+        close_pipes(self.process)
 
     async def _listen(self) -> None:
         while data := await self._errors.read(LAST_WORDS):
@@ -190,7 +192,7 @@ async def _succeeds(session: Session, sudo: Sudo) -> bool:
             session.writer.write(sudo.password or b"")
             session.writer.write_eof()
         async with asyncio.timeout(SUDO_PATIENCE):
-            return await session.process.wait() == 0
+            return await ended(session.process) == 0
     except TimeoutError:
         return False
     finally:

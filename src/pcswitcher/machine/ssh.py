@@ -18,6 +18,7 @@ from pathlib import Path
 
 import attrs
 
+from pcswitcher.machine.process import close_pipes, ended
 from pcswitcher.model.errors import ConnectError, UsageError
 from pcswitcher.model.text import printable
 
@@ -99,7 +100,7 @@ class Master:
 
     async def wait(self) -> None:
         """Return when the connection is gone."""
-        await self._process.wait()
+        await ended(self._process)
 
     async def close(self) -> None:
         """End the connection and remove its socket. Safe to call twice."""
@@ -107,11 +108,12 @@ class Master:
             self._process.terminate()
         try:
             async with asyncio.timeout(3):
-                await self._process.wait()
+                await ended(self._process)
         except TimeoutError:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
-            await self._process.wait()
+            await ended(self._process)
+        close_pipes(self._process)
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def _client(self) -> tuple[str, ...]:
@@ -161,17 +163,17 @@ async def open_master(host: str) -> Master:
 
 
 async def _until_ready(master: Master, process: asyncio.subprocess.Process) -> None:
-    ended = asyncio.ensure_future(process.wait())
+    ending = asyncio.ensure_future(ended(process))
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT + 5):
             while not master.is_listening():
-                await asyncio.wait({ended}, timeout=0.01)
-                if ended.done():
+                await asyncio.wait({ending}, timeout=0.01)
+                if ending.done():
                     raise connect_error(master.host, await _words(process))
     except TimeoutError:
         raise connect_error(master.host, "Connection timed out") from None
     finally:
-        ended.cancel()
+        ending.cancel()
 
 
 async def _words(process: asyncio.subprocess.Process) -> str:
