@@ -49,7 +49,7 @@ def test_progress_is_printed_once_in_a_while_per_machine(monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("kind", [PlainFace, JsonFace])
 def test_a_reader_that_went_away_does_not_end_the_run(
-    kind: type[PlainFace] | type[JsonFace], every_event: tuple[Event, ...]
+    kind: type[PlainFace | JsonFace], every_event: tuple[Event, ...]
 ) -> None:
     """L5: `pc-switcher sync vega --plain | head` must not stop in the middle of an apply."""
     reading, writing = os.pipe()

@@ -1,0 +1,155 @@
+"""Checks of machines that belong to no job, on fake machines."""
+
+from __future__ import annotations
+
+import asyncio
+
+import attrs
+import pytest
+
+from pcswitcher.jobs.api import Finding, Gate, Severity
+from pcswitcher.machine.fake import FakeProgram, fake_facts, open_fake
+from pcswitcher.machine.lock import Role
+from pcswitcher.machine.process import Program, Sink
+from pcswitcher.model.errors import CheckError
+from pcswitcher.model.events import Outcome, now
+from pcswitcher.run import checks
+from pcswitcher.run.checks import check_lineage, raise_blocking, rsync_version
+from pcswitcher.run.machines import refuse_same_machine
+from pcswitcher.run.record import MachineIdentity, Memory, RunRecord
+
+
+@pytest.mark.parametrize(
+    ("words", "version"),
+    [
+        ("rsync  version 3.4.1  protocol version 32", (3, 4, 1)),
+        ("rsync  version v3.2.7pre1  protocol version 31", (3, 2, 7)),
+        ("rsync version 3.10  protocol version 33", (3, 10)),
+        ("", (0,)),
+    ],
+)
+def test_the_version_of_rsync_is_read(words: str, version: tuple[int, ...]) -> None:
+    assert rsync_version(words) == version
+
+
+def says(text: str) -> FakeProgram:
+    async def program(_: Program, sink: Sink) -> int:
+        await sink(1, text.encode())
+        return 0
+
+    return program
+
+
+def programs_of(programs: dict[str, FakeProgram]) -> list[Finding]:
+    async def look() -> list[Finding]:
+        machine = await open_fake("vega", programs)
+        try:
+            return await checks._check_programs(machine)
+        finally:
+            await machine.close()
+
+    return asyncio.run(look())
+
+
+def test_a_missing_rsync_blocks_with_the_command_that_installs_it() -> None:
+    """J3."""
+    (finding,) = programs_of({})
+    assert (finding.severity, finding.message) == (Severity.BLOCKING, "vega has no rsync")
+    assert finding.hint == "sudo apt install rsync"
+
+
+@pytest.mark.parametrize(
+    ("words", "severities"),
+    [
+        ("rsync  version 3.5.0", []),
+        ("rsync  version 3.4.1", [Severity.ADVICE]),
+        ("rsync  version 3.1.3", [Severity.BLOCKING]),
+        ("rsync  version 3.5.0\n no ACLs, no xattrs, no hardlinks", [Severity.BLOCKING] * 3),
+    ],
+)
+def test_rsync_must_be_new_enough_and_whole(words: str, severities: list[Severity]) -> None:
+    """Faults row 32."""
+    found = programs_of({"rsync": says(words)})
+    assert [each.severity for each in found] == severities
+    assert all("vega" in each.message and each.hint for each in found)
+
+
+def memory(identifier: str, *records: RunRecord) -> Memory:
+    identity = MachineIdentity(id=identifier, etc_machine_id=identifier)
+    return Memory(identity=identity, records=records, last_number=0, damaged=())
+
+
+def record_of(source: str, target: str, outcome: Outcome | None) -> RunRecord:
+    return RunRecord(
+        label="0001",
+        role=Role.SOURCE,
+        source="atlas",
+        target="vega",
+        source_id=source,
+        target_id=target,
+        user="sam",
+        version="1",
+        started=now(),
+        outcome=outcome,
+    )
+
+
+def lineage(here: Memory, there: Memory) -> tuple[Finding, ...]:
+    async def look() -> tuple[Finding, ...]:
+        atlas, vega = await open_fake("atlas"), await open_fake("vega")
+        try:
+            return check_lineage(atlas, vega, here, there)
+        finally:
+            await atlas.close()
+            await vega.close()
+
+    return asyncio.run(look())
+
+
+@pytest.mark.parametrize("outcome", [None, Outcome.FAILED, Outcome.INTERRUPTED])
+def test_a_first_sync_has_a_gate_and_a_failed_run_is_none(outcome: Outcome | None) -> None:
+    """K3."""
+    (finding,) = lineage(memory("a", record_of("a", "v", outcome)), memory("v"))
+    assert finding.gate is Gate.FIRST_SYNC
+    assert "vega was never synced with atlas" in finding.message
+
+
+@pytest.mark.parametrize("pair", [("a", "v"), ("v", "a")])
+def test_pcs_that_were_equal_once_in_either_direction_know_each_other(pair: tuple[str, str]) -> None:
+    """K3."""
+    known = record_of(*pair, Outcome.DONE)
+    assert lineage(memory("a", known), memory("v")) == ()
+    assert lineage(memory("a"), memory("v", known)) == ()
+
+
+def test_the_same_name_with_another_id_is_a_first_sync() -> None:
+    """Faults row 27: a PC that was installed again."""
+    known = record_of("a", "v-before", Outcome.DONE)
+    assert len(lineage(memory("a", known), memory("v"))) == 1
+
+
+def test_all_problems_are_told_at_once_and_each_hint_once() -> None:
+    """J3."""
+    raise_blocking([])
+    found = [Finding(severity=Severity.BLOCKING, machine="vega", message=word, hint="mend") for word in ("one", "two")]
+    with pytest.raises(CheckError) as caught:
+        raise_blocking(found)
+    assert (caught.value.message, caught.value.hint) == ("one; two", "mend")
+
+
+@pytest.mark.parametrize("shared", ["boot_id", "machine_id"])
+def test_this_pc_and_its_copy_are_refused_as_the_other_one(shared: str) -> None:
+    """Faults row 26."""
+
+    async def look() -> None:
+        atlas = await open_fake("atlas")
+        facts = attrs.evolve(fake_facts("vega"), **{shared: getattr(atlas.facts, shared)})
+        vega = await open_fake("vega", facts=facts)
+        try:
+            refuse_same_machine(atlas, vega, "vega")
+        finally:
+            await atlas.close()
+            await vega.close()
+
+    with pytest.raises(CheckError, match=r"is this PC|one is a copy of the other"):
+        asyncio.run(look())

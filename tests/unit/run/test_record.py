@@ -1,0 +1,132 @@
+"""What a machine remembers of its runs."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+import attrs
+import pytest
+
+from pcswitcher.machine.lock import Role
+from pcswitcher.model.errors import CheckError, FormatError, PcSwitcherError
+from pcswitcher.model.events import Level, Outcome
+from pcswitcher.run import record
+from pcswitcher.run.record import MachineIdentity, RunRecord, find_record, read_memory, read_records, write_record
+
+STARTED = datetime(2026, 5, 1, tzinfo=UTC)
+RECORD = RunRecord(
+    label="0007",
+    role=Role.SOURCE,
+    source="atlas",
+    target="vega",
+    source_id="a",
+    target_id="v",
+    user="sam",
+    version="0.1.0",
+    started=STARTED,
+)
+
+
+class Here:
+    """A Context that nobody listens to."""
+
+    resources = ExitStack()
+
+    def progress(self, done: int, total: int, unit: str, item: bytes = b"") -> None: ...
+    def log(self, level: Level, message: str, **fields: str) -> None: ...
+    def send(self, chunk: bytes) -> None: ...
+    def check_cancelled(self) -> None: ...
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine's state directory, not there yet, and its own id."""
+    monkeypatch.setattr(record, "STATE_DIRECTORY", str(tmp_path / "state"))
+    monkeypatch.setattr(record, "_etc_machine_id", lambda: "etc-1")
+    return tmp_path / "state"
+
+
+IDENTITY = MachineIdentity(id="id-1", etc_machine_id="etc-1")
+
+
+def test_a_record_comes_back_as_it_was(state: Path) -> None:
+    done = attrs.evolve(RECORD, outcome=Outcome.DONE, ended=STARTED, message="ok \x1b\n ü")
+    write_record(Here(), done, IDENTITY)
+    memory = read_memory(Here())
+    assert memory.records == (done,)
+    assert (memory.last_number, memory.damaged, memory.identity) == (7, (), IDENTITY)
+
+
+def test_writing_again_replaces_and_leaves_no_other_file(state: Path) -> None:
+    """Faults row 6."""
+    for outcome in (None, Outcome.DONE):
+        write_record(Here(), attrs.evolve(RECORD, outcome=outcome), IDENTITY)
+    assert [path.name for path in (state / "runs" / "0007").iterdir()] == ["run.json"]
+    assert read_records(str(state))[0][0].outcome is Outcome.DONE
+
+
+def test_a_write_that_fails_leaves_the_record_of_before(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Promise 6."""
+    write_record(Here(), RECORD, IDENTITY)
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(OSError, match="No space"):
+        write_record(Here(), attrs.evolve(RECORD, outcome=Outcome.DONE), IDENTITY)
+    assert [path.name for path in (state / "runs" / "0007").iterdir()] == ["run.json"]
+    assert read_records(str(state))[0] == (RECORD,)
+
+
+@pytest.mark.parametrize("label", ["..", "../../etc", "1", "0007/..", "", "0007\n", "0007 ", "dry-run-1"])
+def test_a_label_that_leads_elsewhere_is_refused(state: Path, label: str) -> None:
+    """Faults row 22."""
+    with pytest.raises(FormatError):
+        write_record(Here(), attrs.evolve(RECORD, label=label), IDENTITY)
+    assert not state.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"format": 1}', b"\xff", b'{"format": 1, "label": 7}'])
+def test_a_damaged_record_is_named_and_its_number_not_used_again(state: Path, content: bytes) -> None:
+    """Promise 8."""
+    write_record(Here(), RECORD, IDENTITY)
+    damaged = state / "runs" / "0012"
+    damaged.mkdir()
+    (damaged / "run.json").write_bytes(content)
+    assert read_records(str(state)) == ((RECORD,), ("0012",), 12)
+
+
+def test_records_are_in_the_order_of_their_numbers(state: Path) -> None:
+    for label in ("10000", "0009", "9999"):
+        write_record(Here(), attrs.evolve(RECORD, label=label), IDENTITY)
+    assert [each.label for each in read_records(str(state))[0]] == ["0009", "9999", "10000"]
+
+
+def test_a_machine_installed_again_gets_a_new_id(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """K3; faults row 27."""
+    write_record(Here(), RECORD, IDENTITY)
+    monkeypatch.setattr(record, "_etc_machine_id", lambda: "etc-2")
+    fresh = read_memory(Here()).identity
+    assert fresh.id != "id-1"
+    assert fresh.etc_machine_id == "etc-2"
+
+
+def test_a_damaged_identity_is_an_error_and_not_a_new_one(state: Path) -> None:
+    """Promise 8."""
+    write_record(Here(), RECORD, IDENTITY)
+    (state / "machine.json").write_text("{}")
+    with pytest.raises(CheckError, match=r"machine\.json cannot be read"):
+        read_memory(Here())
+
+
+@pytest.mark.parametrize("words", ["7", "0007", "007"])
+def test_a_run_is_found_by_its_number(words: str) -> None:
+    assert find_record((RECORD,), words) is RECORD
+
+
+def test_an_unknown_run_is_told_with_the_last_one() -> None:
+    with pytest.raises(PcSwitcherError, match="knows no run 8; the last one is 0007"):
+        find_record((RECORD,), "8")
