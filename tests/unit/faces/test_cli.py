@@ -53,7 +53,7 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         (["snc", "vega"], '"sync"'),
         (["sync", "vega", "--dry-rum"], "--dry-run"),
         (["sync", "vega", "--allow", "everything"], "first-sync"),
-        (["sync", "vega", "--only", "fils"], "did you mean files?"),
+        (["sync", "vega", "--only", "filez"], "did you mean files?"),
         (["sync", "vega", "--plain", "--json"], "exclude each other"),
         (["sync"], "HOST"),
         (["sync", "vega", "--skip", "files"], "no job is selected"),

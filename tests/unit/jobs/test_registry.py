@@ -58,7 +58,7 @@ def test_only_and_skip_choose(monkeypatch: pytest.MonkeyPatch) -> None:
     assert select_names((), ("files", "apt", "etc")) == ()
 
 
-@pytest.mark.parametrize(("name", "hint"), [("fils", "did you mean files?"), ("zzz", "jobs: apt, files")])
+@pytest.mark.parametrize(("name", "hint"), [("filez", "did you mean files?"), ("zzz", "jobs: apt, files")])
 @pytest.mark.parametrize("option", ["only", "skip"])
 def test_an_unknown_job_is_told_with_the_nearest_name(
     monkeypatch: pytest.MonkeyPatch, option: str, name: str, hint: str

@@ -40,7 +40,7 @@ def test_the_default_file_names_and_explains_every_setting() -> None:
 
 
 WRONG = [
-    ("[fils]\nx = 1", 1, "did you mean files?"),
+    ("[filez]\nx = 1", 1, "did you mean files?"),
     ("# first\n[files]\n\nmax_deletons = 1", 4, "did you mean max_deletions?"),
     ("[files]\nzzz = 1", 2, "there are: trees"),
     ("files.max_deletions = -1", 1, "must be >= 0"),
