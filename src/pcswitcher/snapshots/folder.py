@@ -123,7 +123,7 @@ class SnapshotsFolder:
         return tuple(found)
 
     def delete_snapshots(self, context: Context, run: str, moment: Moment | None) -> tuple[Snapshot, ...]:
-        """Delete a run's snapshots of one moment, or of both, and then its directory when it is empty."""
+        """Delete a run's snapshots of one moment, or of both, and then its directory, and ours, when it is empty."""
         directory = join(self.own, check_run(run).encode())
         self._check_own()
         chosen = [item for item in self._list_run(context, run) if moment in {None, item.moment}]
@@ -138,6 +138,8 @@ class SnapshotsFolder:
             delete_subvolume(item.path)
             context.log(Level.FULL, f"deleted snapshot {escape(item.path)}", uuid=item.uuid)
         _remove_empty(directory)
+        # A dry run leaves nothing behind (design §3); `prepare` makes our directory again when it is needed.
+        _remove_empty(self.own)
         return tuple(chosen)
 
     def _list_run(self, context: Context, run: str) -> list[Snapshot]:
