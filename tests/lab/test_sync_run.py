@@ -186,7 +186,7 @@ def test_output_that_is_no_terminal_gets_plain_lines(atlas: LabMachine, vega: La
         (("sync",), 2, "HOST"),
         (("sync", "vega", "--no-such-option"), 2, "--no-such-option"),
         (("sync", "vega", "--plain", "--json"), 2, "--plain"),
-        (("sync", "vega", "--only", "fils"), 2, "files"),
+        (("sync", "vega", "--only", "filez"), 2, "files"),
         (("sync", "vega", "--skip", "files"), 2, "job"),
         (("sync", "vega", "--allow", "everything"), 2, "first-sync"),
         (("syncc", "vega"), 2, "sync"),
@@ -218,14 +218,14 @@ def test_wrong_settings_stop_the_run_with_file_and_line(atlas: LabMachine, vega:
 
 
 def test_unusually_many_deletions_need_their_own_word(atlas: LabMachine, vega: LabMachine) -> None:
-    """F6: above the threshold --yes is not enough: 13 names the option, which then is; below it nothing is asked."""
+    """F6: above the threshold --yes is not enough: 14 names the option, which then is; below it nothing is asked."""
     shell(atlas, "mkdir -p ~/many; cd ~/many; seq 1 400 | xargs touch", sudo=False)
     sync(atlas, vega)
     shell(atlas, "cd ~/many; seq 1 40 | xargs rm", sudo=False)
     sync(atlas, vega)
     shell(atlas, "cd ~/many; rm -f *", sudo=False)
     ended = sync(atlas, vega, status=None)
-    assert ended.status == 13, ended
+    assert ended.status == 14, ended
     assert "--allow mass-deletion" in ended.out
     assert len(shell(vega, "ls ~/many", sudo=False).split()) == 360
     assert "360 removed" in plan_of(sync(atlas, vega, "--allow", "mass-deletion"))

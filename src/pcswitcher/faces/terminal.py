@@ -13,7 +13,7 @@ from typing import TypeAlias
 from rich.console import Console
 from rich.text import Text
 
-from pcswitcher.jobs.api import Gate
+from pcswitcher.jobs.api import Finding, Gate, Severity
 from pcswitcher.machine.sudo import AskPassword, ask_nobody
 from pcswitcher.model.text import human_count
 from pcswitcher.run.plan import Plan
@@ -77,6 +77,8 @@ class TerminalReviewer:
         with self._pause() as console:
             for finding in plan.closed_gates(allowed):
                 console.print(Text(f"! {finding.message}", style="bold yellow"))
+                if finding.severity is Severity.BLOCKING and not await _types_word(console, finding):
+                    return False
             while True:
                 console.print(Text(question_words(plan), style="bold"), end="")
                 answer = (await read_line()).strip().lower()
@@ -84,6 +86,12 @@ class TerminalReviewer:
                     list_removals(console, plan)
                 else:
                     return answer in {"y", "yes"}
+
+
+async def _types_word(console: Console, finding: Finding) -> bool:
+    """Whether the person accepts by typing the gate's own word: a habitual "y" must not be enough."""
+    console.print(Text(f"Type {finding.gate} if that is right, anything else stops: ", style="bold"), end="")
+    return (await read_line()).strip() == finding.gate
 
 
 def question_words(plan: Plan) -> str:

@@ -36,6 +36,7 @@ from pcswitcher.model.events import (
     StepStarted,
     now,
 )
+from pcswitcher.model.text import human_count
 from pcswitcher.run.bus import Bus
 from pcswitcher.run.checks import check_lineage, check_machines, raise_blocking
 from pcswitcher.run.machines import Pair, connect, lock, prefer_cause, start_source, start_target
@@ -43,8 +44,14 @@ from pcswitcher.run.plan import Plan, PlannedJob
 from pcswitcher.run.record import JobRecord, Memory, RunRecord, read_memory, write_record
 from pcswitcher.run.result import SyncResult, judge, result_of
 from pcswitcher.run.review import Reviewer
+from pcswitcher.snapshots.layout import PlaceKind
 from pcswitcher.snapshots.names import Moment
-from pcswitcher.snapshots.snapshots import create_snapshots, delete_snapshots, prepare_snapshots
+from pcswitcher.snapshots.snapshots import (
+    create_snapshots,
+    delete_snapshots,
+    prepare_snapshots,
+    remove_empty_place,
+)
 
 CLEANING_PATIENCE = 10.0
 """Seconds each machine gets for cleaning up after a failure."""
@@ -74,6 +81,8 @@ class Sync:
         self._findings: list[Finding] = []
         self._memory: dict[str, Memory] = {}
         self._record: RunRecord | None = None
+        self._new_places: list[Machine] = []
+        """Machines that had no place for snapshots before this run."""
         self._changing = False
         """Whether the target may differ from its snapshots of before."""
 
@@ -195,6 +204,8 @@ class Sync:
         )
 
     async def _take_snapshots(self, side: Side, moment: Moment) -> Side:
+        if side.layout.snapshots.kind is PlaceKind.MISSING and moment is Moment.PRE:
+            self._new_places.append(side.machine)
         await side.machine.call(prepare_snapshots)
         taken = await side.machine.call(create_snapshots, self._label, moment, side.layout.names)
         for snapshot in taken:
@@ -228,14 +239,7 @@ class Sync:
 
     async def _review(self, plan: Plan) -> bool:
         async with self._step(Step.REVIEW):
-            raise_blocking(
-                [
-                    each
-                    for each in plan.findings
-                    if each.severity is Severity.BLOCKING
-                    and (each.gate is None or each.gate not in self._options.allowed)
-                ]
-            )
+            raise_blocking([each for each in plan.findings if each.severity is Severity.BLOCKING and each.gate is None])
             return await self._reviewer.review(plan, self._options.allowed)
 
     async def _change(self, pair: Pair, world: World, plan: Plan) -> SyncResult:
@@ -296,7 +300,7 @@ class Sync:
             return SyncResult(
                 outcome=Outcome.PENDING,
                 exit_code=ExitCode.CHANGES_PENDING,
-                message=f"{plan.items:,} changes would be made to {target}; nothing was changed",
+                message=f"{human_count(plan.items, 'change')} would be made to {target}; nothing was changed",
                 hint="leave out --dry-run to make them",
             )
         if plan.items:
@@ -309,17 +313,21 @@ class Sync:
         async with self._step(Step.POST_SNAPSHOT):
             await self._take_both_snapshots(world, Moment.POST)
         async with self._step(Step.RECORD):
-            message = f"{target} is as {plan.source}: nothing to do"
+            message = f"{target} is as {plan.source}"
             await self._write_record(pair, outcome=Outcome.DONE, message=message)
         return SyncResult(outcome=Outcome.NOTHING, exit_code=ExitCode.DONE, message=message)
 
     async def _drop_snapshots(self, pair: Pair) -> None:
         await asyncio.gather(*(machine.call(delete_snapshots, self._label, None) for machine in pair.both))
+        for machine in self._new_places:
+            await machine.call(remove_empty_place)
 
     async def _record_failure(self, pair: Pair, error: BaseException) -> None:
         """Leave the truth behind on each machine that can still be reached."""
         cause = prefer_cause(error)
-        words = cause.message if cause else "interrupted"
+        # Everyone on the machine may read the record: it tells the kind of error and no path, the log tells the rest.
+        kind = type(cause) if cause else InterruptedRunError
+        words = (kind.__doc__ or kind.__name__).splitlines()[0]
         outcome = Outcome.INTERRUPTED if isinstance(error, asyncio.CancelledError) else Outcome.FAILED
         for machine, role in _both_roles(pair):
             try:

@@ -142,6 +142,13 @@ class SnapshotsFolder:
         _remove_empty(self.own)
         return tuple(chosen)
 
+    def remove_empty(self, context: Context) -> None:
+        """Remove the place itself when it is a subvolume with nothing in it. Raises SnapshotError."""
+        _remove_empty(self.own)
+        if not _names_in(self.path) and inspect_place(read_mounts(), self.path).kind is PlaceKind.SUBVOLUME:
+            delete_subvolume(self.path)
+            context.log(Level.FULL, f"deleted the empty subvolume {escape(self.path)}")
+
     def _list_run(self, context: Context, run: str) -> list[Snapshot]:
         directory = join(self.own, run.encode())
         found: list[Snapshot] = []

@@ -69,6 +69,12 @@ def delete_snapshots(context: Context, run: str, moment: Moment | None) -> tuple
 
 
 @exposed
+def remove_empty_place(context: Context) -> None:
+    """Remove /.snapshots, when it is a subvolume with nothing in it: a dry run made it and leaves nothing behind."""
+    SnapshotsFolder(SNAPSHOTS).remove_empty(context)
+
+
+@exposed
 def free_space(context: Context, path: bytes) -> Space:
     """Tell how much room the filesystem of the directory ``path`` has, in bytes. Raises SnapshotError."""
     return read_space(path)

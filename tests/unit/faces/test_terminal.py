@@ -103,6 +103,13 @@ def test_the_removals_are_listed_on_request_and_then_it_asks_again(keyboard: Key
     assert shown.count("2 removals among them") == 2
 
 
+@pytest.mark.parametrize(("typed", "accepted"), [("mass-deletion\ny\n", True), ("y\n", False), ("\n", False)])
+def test_a_guard_wants_its_own_word_typed(keyboard: Keyboard, typed: str, accepted: bool) -> None:
+    """F6, U4: a habitual yes does not delete unusually much."""
+    gate = Finding(severity=Severity.BLOCKING, machine="vega", message="unusually many", gate=Gate.MASS_DELETION)
+    assert reviewed(keyboard, typed, plan_of(findings=(gate,)))[0] is accepted
+
+
 def test_closed_gates_are_said_before_the_question_and_opened_ones_are_not(keyboard: Keyboard) -> None:
     """K3."""
     gate = Finding(severity=Severity.WARNING, machine="vega", message="never synced before", gate=Gate.FIRST_SYNC)
