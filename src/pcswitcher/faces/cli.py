@@ -55,6 +55,8 @@ def run(arguments: Sequence[str]) -> int:
         return ExitCode.USAGE
     except PcSwitcherError as error:
         _explain(error)
+        if "--json" in arguments:
+            _tell_program(error)
         return error.exit_code
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
@@ -67,6 +69,15 @@ def run(arguments: Sequence[str]) -> int:
         discard(sys.stdout)
         return ExitCode.FAILED
     return result if isinstance(result, int) else ExitCode.DONE
+
+
+def _tell_program(error: PcSwitcherError) -> None:
+    """End the JSON lines of a command that could not do its work as every other: with the exit code."""
+    from pcswitcher.model.codec import dump_plain
+    from pcswitcher.model.events import SCHEMA
+
+    body = {"message": error.message, "hint": error.hint, "exit_code": int(error.exit_code)}
+    sys.stdout.write(dump_plain({"type": "error", "schema": SCHEMA, **body}) + "\n")
 
 
 def _explain(error: PcSwitcherError) -> None:
