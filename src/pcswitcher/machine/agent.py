@@ -13,13 +13,15 @@ import os
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from importlib.metadata import entry_points
 
 import attrs
 
 from pcswitcher import __version__
-from pcswitcher.machine.api import MachineFacts, resolve_exposed
+from pcswitcher.machine.api import Exposed, MachineFacts, resolve_exposed
 from pcswitcher.machine.facts import read_facts
 from pcswitcher.machine.frames import PROTOCOL, Answer, Failure, Message, Notification, Request
 from pcswitcher.machine.process import Program, Runner, run_program
@@ -44,6 +46,12 @@ PROGRESS_INTERVAL = 0.1
 """Least seconds between two progress notifications of one call."""
 STOP_GRACE = 5.0
 """Seconds the agent's calls get to notice that they are cancelled."""
+GREETING_PATIENCE = 30.0
+"""Seconds an agent waits for the first greeting; after it the liveness its caller named counts."""
+REQUEST_LIMIT = 1024
+"""Most requests that are worked on at once."""
+WORKERS = 64
+"""Most functions that run at once; the others wait. A function that hangs holds one."""
 
 
 class WorkerContext:
@@ -115,7 +123,9 @@ class Agent:
         self._name = facts.hostname
         self._tasks: dict[int, _Task] = {}
         self._resources = ExitStack()
-        self._liveness: float | None = None
+        self._liveness = GREETING_PATIENCE
+        self._greeted = False
+        self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="call")
 
     async def serve(self) -> None:
         """Answer until the connection closes, falls silent or breaks the rules; then end everything started."""
@@ -125,7 +135,12 @@ class Agent:
         except (ProtocolError, TimeoutError):
             pass  # nobody who could be told is left
         finally:
-            await self._stop()
+            stopping = asyncio.ensure_future(self._stop())
+            try:
+                await asyncio.shield(stopping)
+            except asyncio.CancelledError:
+                await stopping  # a second signal does not make the end less orderly
+                raise
 
     async def _next(self) -> Message | None:
         async with asyncio.timeout(self._liveness):
@@ -138,6 +153,8 @@ class Agent:
                 running.context.cancel()
                 running.task.cancel()
         elif isinstance(message, Request):
+            if message.id in self._tasks or len(self._tasks) >= REQUEST_LIMIT:
+                raise ProtocolError("a request under the id of one that is worked on, or too many at once")
             context = WorkerContext(message.id, self._wire, asyncio.get_running_loop(), self._resources)
             task = asyncio.create_task(self._answer(message, context))
             self._tasks[message.id] = _Task(task, context)
@@ -162,6 +179,8 @@ class Agent:
                 await self._wire.send(failure(request.id, error))
 
     async def _perform(self, request: Request, context: WorkerContext) -> JsonValue:
+        if not self._greeted and request.method != "hello":
+            raise ProtocolError(f"{self._name}: the first request is a greeting")
         match request.method:
             case "hello":
                 return self._greet(from_json(Greeting, request.params))
@@ -181,6 +200,7 @@ class Agent:
                 f"the caller {greeting.protocol} (version {greeting.version})"
             )
         self._liveness = greeting.liveness
+        self._greeted = True
         return to_json(self._facts)
 
     async def _call(self, params: dict[str, JsonValue], context: WorkerContext) -> JsonValue:
@@ -190,7 +210,8 @@ class Agent:
         if types.keys() != call.arguments.keys():
             raise FormatError(f"{function.name} takes {', '.join(types) or 'nothing'}")
         arguments: dict[str, object] = {name: from_json(shape, call.arguments[name]) for name, shape in types.items()}
-        working = asyncio.ensure_future(asyncio.to_thread(function, context, **arguments))
+        loop = asyncio.get_running_loop()
+        working = loop.run_in_executor(self._workers, partial(_perform_here, function, context, arguments))
         try:
             result = await asyncio.shield(working)
         except asyncio.CancelledError:
@@ -217,14 +238,25 @@ class Agent:
         return to_json(ProgramEnd(status=completed.status))
 
     async def _stop(self) -> None:
+        # First, so that whoever waits to send into a stalled link is let go.
+        self._wire.close()
         running = list(self._tasks.values())
         for each in running:
             each.context.cancel()
             each.task.cancel()
         if running:
             await asyncio.wait({each.task for each in running}, timeout=STOP_GRACE + 1)
-        self._wire.close()
+        self._workers.shutdown(wait=False, cancel_futures=True)
         self._resources.close()
+
+
+def _perform_here(function: Exposed[..., object], context: WorkerContext, arguments: dict[str, object]) -> object:
+    """Run ``function`` in this worker thread."""
+    try:
+        return function(context, **arguments)
+    except (StopIteration, SystemExit, KeyboardInterrupt, GeneratorExit) as error:
+        # These mean something to the event loop; here they are a function's failure like any other.
+        raise RuntimeError(f"{type(error).__name__}: {error}") from error
 
 
 class _UnknownMethodError(PcSwitcherError):
@@ -259,8 +291,9 @@ def main() -> None:
     os.chdir("/")
     status = 0
     try:
-        asyncio.run(_serve(input_fd, output_fd))
+        # Not asyncio.run and not sys.exit: both wait for worker threads, and one that is stuck must not keep root's
+        # agent, and with it the lock, alive.
+        asyncio.new_event_loop().run_until_complete(_serve(input_fd, output_fd))
     except BaseException:  # noqa: BLE001 - the exit below must happen whatever it was
         status = 1
-    # Not sys.exit: a worker thread stuck in the kernel must not keep root's agent alive.
     os._exit(status)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar, cast
 
 import attrs
@@ -31,7 +31,7 @@ from pcswitcher.machine.wire import Wire
 from pcswitcher.model.codec import JsonValue, from_json, to_json
 from pcswitcher.model.errors import ConnectionLostError, FormatError, PcSwitcherError, ProtocolError
 from pcswitcher.model.events import Level
-from pcswitcher.model.text import escape, unescape
+from pcswitcher.model.text import escape, printable, unescape
 
 CANCEL_GRACE = 8.0
 """Seconds a cancelled call gets to end on its machine before its caller goes on."""
@@ -73,13 +73,20 @@ class AgentMachine(Machine):
         self._pending: dict[int, _Pending] = {}
         self._lost: PcSwitcherError | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._heard = time.monotonic()
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the machine went away or was let go."""
+        return self._lost is not None
 
     async def greet(self) -> MachineFacts:
         """Say hello and start listening. Raises ProtocolError when the versions do not understand each other."""
+        self._heard = time.monotonic()
         self._tasks.append(asyncio.create_task(self._receive(), name=f"receive from {self.name}"))
+        self._tasks.append(asyncio.create_task(self._watch(), name=f"watch {self.name}"))
         greeting = Greeting(protocol=PROTOCOL, version=__version__, liveness=self._liveness.limit)
-        async with self._patience():
-            self.facts = from_json(MachineFacts, await self._request("hello", to_json(greeting)))
+        self.facts = _facts(await self._request("hello", to_json(greeting)), self.name)
         self.name = self.facts.hostname or self.name
         self._tasks.append(asyncio.create_task(self._ping(), name=f"ping {self.name}"))
         return self.facts
@@ -107,8 +114,8 @@ class AgentMachine(Machine):
         listener: OutputListener | None = None,
     ) -> Completed:
         """See Machine."""
-        capture = Capture()
         words = as_bytes(arguments)
+        capture = Capture(f"{self.name}: {escape(words[0]) if words else ''}")
         request = RunProgram(
             arguments=words,
             stdin=pack(stdin),
@@ -167,9 +174,10 @@ class AgentMachine(Machine):
     async def _cancel(self, number: int, answer: asyncio.Future[JsonValue]) -> None:
         if self._lost:
             return
-        with contextlib.suppress(ConnectionLostError):
-            await self._send(Notification("cancel", {"id": number}))
-            await asyncio.wait({answer}, timeout=CANCEL_GRACE)
+        with contextlib.suppress(ConnectionLostError, TimeoutError):
+            async with asyncio.timeout(CANCEL_GRACE):
+                await self._send(Notification("cancel", {"id": number}))
+                await asyncio.wait({answer})
 
     async def _send(self, message: Message) -> None:
         try:
@@ -181,10 +189,11 @@ class AgentMachine(Machine):
     async def _receive(self) -> None:
         try:
             while (message := await self._wire.receive()) is not None:
+                self._heard = time.monotonic()
                 self._take(message)
             self.lose("the agent ended or the connection broke")
         except PcSwitcherError as error:
-            self._give_up(error if isinstance(error, ProtocolError) else ProtocolError(f"{self.name}: {error.message}"))
+            self._give_up(ProtocolError(f"{self.name}: {printable(error.message)}", "start the same command again"))
             self._wire.close()
 
     def _take(self, message: Message) -> None:
@@ -239,19 +248,19 @@ class AgentMachine(Machine):
             while True:
                 await asyncio.sleep(self._liveness.interval)
                 started = time.monotonic()
-                async with self._patience():
-                    await self._request("ping", {})
+                await self._request("ping", {})
                 self.round_trip = time.monotonic() - started
 
-    @contextlib.asynccontextmanager
-    async def _patience(self) -> AsyncGenerator[None]:
-        """Give the other side ``liveness.limit`` seconds; take it for gone after that."""
-        try:
-            async with asyncio.timeout(self._liveness.limit):
-                yield
-        except TimeoutError:
-            self.lose(f"no answer for {self._liveness.limit:g} s")
-            raise self._lost or ConnectionLostError(self.name) from None
+    async def _watch(self) -> None:
+        """Take the other side for gone when nothing at all came from it for ``liveness.limit`` seconds.
+
+        Any message counts: on a slow link the answer to a ping waits behind what a call streams.
+        """
+        left = self._liveness.limit
+        while left > 0:
+            await asyncio.sleep(left)
+            left = self._heard + self._liveness.limit - time.monotonic()
+        self.lose(f"no answer for {self._liveness.limit:g} s")
 
     def _give_up(self, error: PcSwitcherError) -> None:
         self._lost = self._lost or error
@@ -267,21 +276,35 @@ def _field(params: dict[str, JsonValue], name: str, shape: type[T]) -> T:
     return value
 
 
+def _facts(answer: JsonValue, name: str) -> MachineFacts:
+    """The facts of a greeting; they are shown everywhere, so only what is safe on a terminal is taken."""
+    facts = from_json(MachineFacts, answer)
+    words = [value for value in attrs.astuple(facts) if isinstance(value, str)]
+    if any("\n" in word or printable(word) != word for word in words):
+        raise ProtocolError(f"{name}: its agent greets with what is no name")
+    return facts
+
+
 def _progress(params: dict[str, JsonValue]) -> ProgressReport:
+    try:
+        item = unescape(_field(params, "item", str))
+    except FormatError as error:
+        raise ProtocolError("progress in the wrong form") from error
     return ProgressReport(
         done=_field(params, "done", int),
         total=_field(params, "total", int),
-        unit=_field(params, "unit", str),
-        item=unescape(_field(params, "item", str)),
+        unit=printable(_field(params, "unit", str)),
+        item=item,
     )
 
 
 def _agent_log(params: dict[str, JsonValue]) -> AgentLog:
     try:
+        fields = from_json(dict[str, str], params.get("fields"))
         return AgentLog(
             level=Level(_field(params, "level", int)),
-            message=_field(params, "message", str),
-            fields=from_json(dict[str, str], params.get("fields")),
+            message=printable(_field(params, "message", str)),
+            fields={printable(name): printable(value) for name, value in fields.items()},
         )
     except (ValueError, FormatError) as error:
         raise ProtocolError("a log line in the wrong form") from error

@@ -90,7 +90,7 @@ class _Programs:
             raise ProgramError(
                 f"{machine}: {program.title} cannot be started: No such file or directory", f"install it on {machine}"
             )
-        capture = Capture()
+        capture = Capture(f"{machine}: {program.title}")
         try:
             async with asyncio.timeout(program.timeout):
                 status = await pretended(program, sink or capture)

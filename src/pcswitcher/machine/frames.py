@@ -70,7 +70,10 @@ def encode(message: Message) -> bytes:
             body = {"id": number, "result": result}
         case Failure(id=number, code=code, message=words, data=data):
             body = {"id": number, "error": {"code": code, "message": words, "data": data}}
-    line = dump_plain({"jsonrpc": "2.0", **body}).encode("ascii") + b"\n"
+    try:
+        line = dump_plain({"jsonrpc": "2.0", **body}).encode("ascii") + b"\n"
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ProtocolError(f"a message holds what JSON cannot: {error}") from error
     if len(line) > FRAME_LIMIT:
         raise ProtocolError(f"a message of {len(line)} bytes is over the limit of {FRAME_LIMIT}")
     return line
@@ -104,7 +107,8 @@ def decode(line: bytes) -> Message:
     if len(line) > FRAME_LIMIT:
         raise ProtocolError(f"a message is over the limit of {FRAME_LIMIT} bytes")
     try:
-        body = json.loads(line)
+        # As text first: given bytes, json would guess UTF-16 and UTF-32 too.
+        body = json.loads(line.decode("ascii"), object_pairs_hook=_object, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise ProtocolError(f"a line on the wire is not JSON: {line[:60]!r}") from error
     if not isinstance(body, dict) or body.get("jsonrpc") != "2.0":
@@ -113,6 +117,17 @@ def decode(line: bytes) -> Message:
     if message is None:
         raise ProtocolError(f"a JSON-RPC message has the wrong form: {line[:60]!r}")
     return message
+
+
+def _object(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice in an object")  # readers differ in which one counts (RFC 8259, 4)
+    return found
+
+
+def _refuse_constant(word: str) -> JsonValue:
+    raise ValueError(f"{word} is no JSON")
 
 
 def _shape(body: dict[str, JsonValue]) -> Message | None:
@@ -131,6 +146,6 @@ def _shape(body: dict[str, JsonValue]) -> Message | None:
     error = body.get("error")
     if keys == {"id", "error"} and isinstance(error, dict):
         code, words = error.get("code"), error.get("message")
-        if isinstance(code, int) and isinstance(words, str) and error.keys() <= {"code", "message", "data"}:
+        if type(code) is int and isinstance(words, str) and error.keys() <= {"code", "message", "data"}:
             return Failure(number, code, words, error.get("data"))
     return None

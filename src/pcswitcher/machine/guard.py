@@ -21,10 +21,13 @@ PATIENCE = 5.0
 
 def main() -> None:
     """Run the agent under guard. Does not return."""
+    guard = os.getpid()
     child = os.fork()
     if child == 0:
         os.setsid()
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != guard:  # it died before the kernel was asked to tell
+            os._exit(1)
         from pcswitcher.machine import agent
 
         agent.main()

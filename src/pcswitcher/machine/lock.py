@@ -50,10 +50,13 @@ def acquire_lock(context: Context, hostname: str, holder: Holder) -> None:
     descriptor = os.open(LOCK_PATH, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         words = os.pread(descriptor, 64 * 1024, 0)
         os.close(descriptor)
         raise busy_error(hostname, words) from None
+    except OSError:
+        os.close(descriptor)
+        raise
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, dumps(holder).encode(), 0)
     context.resources.callback(_release, descriptor)

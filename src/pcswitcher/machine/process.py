@@ -42,7 +42,7 @@ class Program:
     @property
     def title(self) -> str:
         """The program's name as people read it."""
-        return escape(self.arguments[0])
+        return escape(self.arguments[0]) if self.arguments else "a program without a name"
 
 
 class Runner(Protocol):
@@ -66,7 +66,8 @@ def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
 class Capture:
     """Keeps a program's output, up to CAPTURE_LIMIT bytes."""
 
-    def __init__(self) -> None:
+    def __init__(self, title: str) -> None:
+        self._title = title
         self.streams: dict[int, bytearray] = {1: bytearray(), 2: bytearray()}
 
     async def __call__(self, stream: int, data: bytes) -> None:
@@ -77,7 +78,7 @@ class Capture:
         """Keep one piece. Raises ProgramError when the program prints more than is kept."""
         self.streams[stream] += data
         if sum(map(len, self.streams.values())) > CAPTURE_LIMIT:
-            raise ProgramError(f"the program printed more than {human_size(CAPTURE_LIMIT)}")
+            raise ProgramError(f"{self._title} printed more than {human_size(CAPTURE_LIMIT)}")
 
 
 async def run_program(machine: str, program: Program, sink: Sink | None) -> Completed:
@@ -86,7 +87,7 @@ async def run_program(machine: str, program: Program, sink: Sink | None) -> Comp
     With a ``sink`` the output goes there, at the sink's pace; without one it is in the result. Raises
     ProgramError when it cannot be started or prints too much, ProgramTimeoutError when it outlives its time.
     """
-    capture = Capture()
+    capture = Capture(f"{machine}: {program.title}")
     try:
         process = await asyncio.create_subprocess_exec(
             *program.arguments,
@@ -97,11 +98,8 @@ async def run_program(machine: str, program: Program, sink: Sink | None) -> Comp
             cwd=program.directory,
             process_group=0,
         )
-    except OSError as error:
-        raise ProgramError(
-            f"{machine}: {program.title} cannot be started: {error.strerror}",
-            f"install it on {machine}" if isinstance(error, FileNotFoundError) else "",
-        ) from error
+    except (OSError, ValueError) as error:  # ValueError: a null byte in an argument
+        raise _start_error(machine, program, error) from error
     try:
         async with asyncio.timeout(program.timeout):
             await _converse(process, program.stdin, sink or capture)
@@ -121,24 +119,44 @@ async def run_program(machine: str, program: Program, sink: Sink | None) -> Comp
 
 async def _converse(process: asyncio.subprocess.Process, stdin: bytes, sink: Sink) -> None:
     streams = ((1, process.stdout), (2, process.stderr))
-    readers = [asyncio.ensure_future(_drain(number, stream, sink)) for number, stream in streams if stream is not None]
-    tasks = [asyncio.ensure_future(_feed(process, stdin)), asyncio.ensure_future(_wait(process, readers)), *readers]
+    drains = [_Drain(number, stream, sink) for number, stream in streams if stream is not None]
+    readers = [asyncio.ensure_future(drain.run()) for drain in drains]
+    feeding = asyncio.ensure_future(_feed(process, stdin))
+    ending = asyncio.ensure_future(_outlast(process, drains, readers))
     try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        # A sink that fails ends it too.
+        done, _ = await asyncio.wait([ending, *readers], return_when=asyncio.FIRST_EXCEPTION)
         for task in done:
-            task.result()
+            if not task.cancelled():
+                task.result()
     finally:
+        tasks = [feeding, ending, *readers]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _wait(process: asyncio.subprocess.Process, readers: list[asyncio.Task[None]]) -> None:
+async def _outlast(
+    process: asyncio.subprocess.Process, drains: Sequence[_Drain], readers: Sequence[asyncio.Task[None]]
+) -> None:
+    """Wait for the program's end and for what it printed.
+
+    What the program left running may hold its pipes open: the program has ended, so must they. A slow sink is waited
+    for; a pipe in which nothing comes any more is not, even if its holder left the group and so survives its killing.
+    """
     await ended(process)
-    # What the program left running may hold its pipes open: the program has ended, so must they.
-    _, still_open = await asyncio.wait(readers, timeout=GRACE)
-    if still_open:
-        _signal_group(process.pid, signal.SIGKILL)
+    killed = False
+    while not all(reader.done() for reader in readers):
+        before = [drain.pieces for drain in drains]
+        await asyncio.wait(readers, timeout=GRACE)
+        quiet = all(drain.waiting for drain in drains) and before == [drain.pieces for drain in drains]
+        if quiet and killed:
+            for reader in readers:
+                reader.cancel()
+            await asyncio.wait(readers)
+        elif quiet:
+            _signal_group(process.pid, signal.SIGKILL)
+            killed = True
 
 
 async def _feed(process: asyncio.subprocess.Process, stdin: bytes) -> None:
@@ -153,19 +171,44 @@ async def _feed(process: asyncio.subprocess.Process, stdin: bytes) -> None:
         await writer.wait_closed()
 
 
-async def _drain(number: int, stream: asyncio.StreamReader, sink: Sink) -> None:
-    while data := await stream.read(PIECE):
-        await sink(number, data)
+class _Drain:
+    """Hands one of a program's streams on, and knows whether it waits for the program or for its sink."""
+
+    def __init__(self, number: int, stream: asyncio.StreamReader, sink: Sink) -> None:
+        self.waiting = True
+        self.pieces = 0
+        self._number = number
+        self._stream = stream
+        self._sink = sink
+
+    async def run(self) -> None:
+        """Hand on until the stream's end."""
+        while data := await self._stream.read(PIECE):
+            self.waiting = False
+            self.pieces += 1
+            await self._sink(self._number, data)
+            self.waiting = True
+        self.waiting = True
+
+
+def _start_error(machine: str, program: Program, error: OSError | ValueError) -> ProgramError:
+    words = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    if isinstance(error, FileNotFoundError | NotADirectoryError) and error.filename == program.directory:
+        return ProgramError(f"{machine}: {program.title} cannot be started in {program.directory}: {words}")
+    hint = f"install it on {machine}" if isinstance(error, FileNotFoundError) else ""
+    return ProgramError(f"{machine}: {program.title} cannot be started: {words}", hint)
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
     """End the process' group for good: politely, then not."""
     if process.returncode is None:
         _signal_group(process.pid, signal.SIGTERM)
+    try:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GRACE):
                 await ended(process)
-    _signal_group(process.pid, signal.SIGKILL)
+    finally:  # also when whoever waits for the end is cancelled once more
+        _signal_group(process.pid, signal.SIGKILL)
     await ended(process)
     close_pipes(process)
 

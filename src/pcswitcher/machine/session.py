@@ -36,6 +36,11 @@ SUDO_PATIENCE = 30.0
 """Seconds sudo gets to say whether it lets us become root; it may ask a directory service."""
 END_PATIENCE = 6.0
 """Seconds an agent gets to end by itself once its input is closed."""
+LOST_PATIENCE = 1.0
+"""The same, when the link to it is lost already: its end cannot be seen from here."""
+KILL_PATIENCE = 1.0
+LISTEN_PATIENCE = 0.5
+"""Seconds the last words of an ended process get to arrive; what it left running may hold the pipe open."""
 
 
 class Session:
@@ -56,19 +61,27 @@ class Session:
         """The last words on standard error, safe for a terminal."""
         return printable(self._words.decode("utf-8", "replace")).strip()
 
-    async def close(self) -> None:
-        """Close the pipes and wait for the process; kill it when it does not end. Safe to call twice."""
+    async def close(self, patience: float = END_PATIENCE) -> None:
+        """Close the pipes and give the process so many seconds to end; kill it then. Safe to call twice."""
         with contextlib.suppress(OSError):
             self.writer.close()
-        try:
-            async with asyncio.timeout(END_PATIENCE):
-                await ended(self.process)
-        except TimeoutError:
-            with contextlib.suppress(ProcessLookupError):
+        if not await self._ends_within(patience):
+            # A sudo of ours belongs to root, we may not kill it: its agent ends by its own liveness.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 self.process.kill()
-            await ended(self.process)
+            await self._ends_within(KILL_PATIENCE)
+        # Its last words explain why it ended.
+        await asyncio.wait({self._listening}, timeout=LISTEN_PATIENCE)
         self._listening.cancel()
         close_pipes(self.process)
+
+    async def _ends_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await ended(self.process)
+        except TimeoutError:
+            return False
+        return True
 
     async def _listen(self) -> None:
         while data := await self._errors.read(LAST_WORDS):
@@ -85,8 +98,9 @@ class SessionMachine(AgentMachine):
 
     async def close(self) -> None:
         """See Machine."""
+        patience = LOST_PATIENCE if self.is_lost else END_PATIENCE
         await super().close()
-        await self._session.close()
+        await self._session.close(patience)
 
 
 async def open_local(ask: AskPassword, liveness: Liveness | None = None) -> AgentMachine:
@@ -179,6 +193,10 @@ async def _remote_sudo(master: Master, ask: AskPassword) -> Sudo:
     for sudo, command in ((WITHOUT_PASSWORD, ("true",)), (ALREADY_ROOT, ("test", "-w", "/"))):
         if await _succeeds(Session(await master.start(sudo.command(*command))), sudo):
             return sudo
+    if master.has_ended():
+        raise ConnectionLostError(
+            f"{master.host}: the connection broke", "check the network, then start the same command again"
+        )
     sudo = await with_password(master.host, ask)
     if not await _succeeds(Session(await master.start(sudo.command("true"))), sudo):
         raise wrong_password(master.host)

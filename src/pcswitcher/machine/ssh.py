@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import shlex
 import shutil
+import signal
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +26,10 @@ from pcswitcher.model.text import printable
 
 CONNECT_TIMEOUT = 20
 """Seconds to reach, know and log in to the host."""
+WORDS_PATIENCE = 1.0
+"""Seconds an ended ssh's last words get to arrive."""
+UNFIT = frozenset("'`\"$\\;&<>|(){}")
+"""Never part of a host name: a ProxyCommand with %h is a shell's line (OpenSSH 9.6 refuses the same)."""
 # What a person may have set for the host and a run must not inherit, and our own liveness: three times five seconds.
 SETTINGS = (
     "BatchMode=yes",
@@ -38,6 +44,7 @@ SETTINGS = (
     "RequestTTY=no",
     "ServerAliveCountMax=3",
     "ServerAliveInterval=5",
+    "SessionType=default",
     "StdinNull=no",
     "ForkAfterAuthentication=no",
     "Tunnel=no",
@@ -74,6 +81,10 @@ class Master:
         """Whether the master is logged in and takes sessions."""
         return self.socket.exists()
 
+    def has_ended(self) -> bool:
+        """Whether the connection is gone."""
+        return self._process.returncode is not None
+
     @property
     def process_id(self) -> int:
         """The master's process; killing it cuts the link (tests do)."""
@@ -104,14 +115,15 @@ class Master:
 
     async def close(self) -> None:
         """End the connection and remove its socket. Safe to call twice."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.terminate()
+        # The whole group: a ProxyJump or ProxyCommand that still waits for an answer would outlive its ssh.
+        _signal_group(self._process.pid, signal.SIGTERM)
         try:
             async with asyncio.timeout(3):
                 await ended(self._process)
         except TimeoutError:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+            pass
+        finally:
+            _signal_group(self._process.pid, signal.SIGKILL)
             await ended(self._process)
         close_pipes(self._process)
         shutil.rmtree(self._directory, ignore_errors=True)
@@ -124,8 +136,10 @@ class Master:
 
 async def open_master(host: str) -> Master:
     """Connect to ``host`` and log in. Raises ConnectError with ssh's reason and what mends it."""
-    if not host or host.startswith("-") or any(letter.isspace() or not letter.isprintable() for letter in host):
-        raise UsageError(f"{host!r} is not a host name", "give the name as you would to ssh: pc-switcher sync vega")
+    if not _is_host(host):
+        raise UsageError(
+            f"{printable(host)!r} is not a host name", "give the name as you would to ssh: pc-switcher sync vega"
+        )
     directory = Path(tempfile.mkdtemp(prefix="pcs-", dir=_runtime_directory()))
     options = [word for setting in SETTINGS for word in ("-o", setting)]
     arguments = [
@@ -162,6 +176,18 @@ async def open_master(host: str) -> Master:
     return master
 
 
+def _is_host(host: str) -> bool:
+    name = host.rpartition("@")[2]
+    if host.startswith("-") or not name or name.startswith("-"):
+        return False
+    return all(letter.isprintable() and not letter.isspace() and letter not in UNFIT for letter in host)
+
+
+def _signal_group(group: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
+
+
 async def _until_ready(master: Master, process: asyncio.subprocess.Process) -> None:
     ending = asyncio.ensure_future(ended(process))
     try:
@@ -179,7 +205,13 @@ async def _until_ready(master: Master, process: asyncio.subprocess.Process) -> N
 async def _words(process: asyncio.subprocess.Process) -> str:
     if process.stderr is None:
         return ""
-    return printable((await process.stderr.read(64 * 1024)).decode("utf-8", "replace")).strip()
+    words = bytearray()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(WORDS_PATIENCE):  # a proxy may hold the pipe open
+            while piece := await process.stderr.read(64 * 1024):
+                words += piece
+                del words[: -64 * 1024]
+    return printable(words.decode("utf-8", "replace")).strip()
 
 
 # ssh has one exit status for everything and only words to tell causes apart. They choose the hint, nothing else.
@@ -220,4 +252,6 @@ def connect_error(host: str, words: str) -> ConnectError:
 def _runtime_directory() -> str | None:
     # A socket's path must fit into 108 bytes (unix(7)), so no deep temporary directory.
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    return runtime if runtime and os.access(runtime, os.W_OK) and len(runtime) < 60 else "/tmp"  # noqa: S108 - mkdtemp
+    # Neither may it hold what rsync's -e or ssh's own % would read as something else.
+    fit = re.fullmatch(r"/[A-Za-z0-9_./-]{1,58}", runtime) and os.access(runtime, os.W_OK)
+    return runtime if fit else "/tmp"  # noqa: S108 - mkdtemp

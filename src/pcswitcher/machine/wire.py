@@ -10,6 +10,8 @@ from typing import Protocol
 from pcswitcher.machine.frames import Decoder, Message, encode
 
 READ_SIZE = 256 * 1024
+LANE_LENGTH = 64
+"""Most lines that wait within a MemoryWire in each direction."""
 
 
 class Wire(Protocol):
@@ -37,10 +39,13 @@ class StreamWire:
         self._decoder = Decoder()
         self._ready: deque[Message] = deque()
         self._writing = asyncio.Lock()
+        self._closed = False
 
     async def receive(self) -> Message | None:
         """See Wire."""
         while not self._ready:
+            if self._closed:
+                return None
             try:
                 data = await self._reader.read(READ_SIZE)
             except OSError:
@@ -54,18 +59,64 @@ class StreamWire:
         """See Wire."""
         line = encode(message)
         async with self._writing:
+            if self._closed:
+                raise BrokenPipeError("the connection is closed")
             self._writer.write(line)
             await self._writer.drain()
 
     def close(self) -> None:
         """See Wire."""
-        self._writer.close()
+        self._closed = True
+        # Not close(): that waits until what is unsent has left, which a stalled link never lets happen, and the other
+        # side would not see the end. A transport that has closed itself, its pipe being broken, cannot be aborted.
+        if not self._writer.transport.is_closing():
+            self._writer.transport.abort()
+
+
+class _Lane:
+    """One direction between two MemoryWires: at most LANE_LENGTH lines wait, as a pipe holds so many bytes."""
+
+    def __init__(self) -> None:
+        self._lines: deque[bytes] = deque()
+        self._closed = False
+        self._changed = asyncio.Event()
+
+    async def put(self, line: bytes) -> None:
+        """Wait for room and add a line. Raises OSError when the lane is closed."""
+        while len(self._lines) >= LANE_LENGTH and not self._closed:
+            await self._wait()
+        if self._closed:
+            raise BrokenPipeError("the other side is gone")
+        self._lines.append(line)
+        self._tell()
+
+    async def get(self) -> bytes | None:
+        """Wait for a line; None at the end."""
+        while not self._lines and not self._closed:
+            await self._wait()
+        if not self._lines:
+            return None
+        self._tell()
+        return self._lines.popleft()
+
+    def close(self) -> None:
+        """Let everybody who waits go on."""
+        self._closed = True
+        self._tell()
+
+    async def _wait(self) -> None:
+        await self._changed.wait()
+
+    def _tell(self) -> None:
+        # A new event for whoever waits next: those who wait now look again, once.
+        self._changed.set()
+        self._changed = asyncio.Event()
 
 
 class MemoryWire:
     """One end of a connection within this process; messages still pass through their encoded form."""
 
-    def __init__(self, incoming: asyncio.Queue[bytes], outgoing: asyncio.Queue[bytes]) -> None:
+    def __init__(self, incoming: _Lane, outgoing: _Lane) -> None:
         self._incoming = incoming
         self._outgoing = outgoing
         self._decoder = Decoder()
@@ -74,8 +125,7 @@ class MemoryWire:
     @classmethod
     def pair(cls) -> tuple[MemoryWire, MemoryWire]:
         """Two connected ends."""
-        here: asyncio.Queue[bytes] = asyncio.Queue(64)
-        there: asyncio.Queue[bytes] = asyncio.Queue(64)
+        here, there = _Lane(), _Lane()
         return cls(here, there), cls(there, here)
 
     async def receive(self) -> Message | None:
@@ -83,26 +133,17 @@ class MemoryWire:
         if self._closed:
             return None
         line = await self._incoming.get()
-        if not line:
-            self._closed = True
-            return None
-        return self._decoder.feed(line)[0]
+        return None if line is None or self._closed else self._decoder.feed(line)[0]
 
     async def send(self, message: Message) -> None:
         """See Wire."""
-        if self._closed:
-            raise BrokenPipeError("the other side is gone")
         await self._outgoing.put(encode(message))
 
     def close(self) -> None:
         """See Wire."""
-        if self._closed:
-            return
         self._closed = True
-        for queue in (self._outgoing, self._incoming):
-            if queue.full():
-                queue.get_nowait()
-            queue.put_nowait(b"")
+        self._outgoing.close()
+        self._incoming.close()
 
 
 async def standard_streams(input_fd: int, output_fd: int) -> StreamWire:

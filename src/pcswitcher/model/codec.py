@@ -8,6 +8,7 @@ older program is checked once, here.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
@@ -47,8 +48,9 @@ def dumps(value: object, *, indent: int | None = None) -> str:
 
 
 def dump_plain(data: JsonValue, *, indent: int | None = None) -> str:
-    """Turn plain JSON data into text, ASCII only, so that no reader's locale matters."""
-    return json.dumps(data, ensure_ascii=True, indent=indent, separators=(",", ":") if indent is None else None)
+    """Turn plain JSON data into text, ASCII only, so that no reader's locale matters. Raises ValueError for NaN."""
+    separators = (",", ":") if indent is None else None
+    return json.dumps(data, ensure_ascii=True, allow_nan=False, indent=indent, separators=separators)
 
 
 def loads(shape: type[T], text: str | bytes) -> T:
@@ -98,6 +100,14 @@ def _integer(data: object) -> int:
     return data
 
 
+def _number(data: object) -> float:
+    if isinstance(data, bool) or not isinstance(data, int | float):
+        raise TypeError(f"expected a number, found {type(data).__name__}")
+    if not math.isfinite(data):
+        raise ValueError("expected a number, found none")
+    return float(data)
+
+
 def _boolean(data: object) -> bool:
     if not isinstance(data, bool):
         raise TypeError(f"expected true or false, found {type(data).__name__}")
@@ -121,6 +131,7 @@ _READERS: dict[type, Callable[[object], object]] = {
     datetime: _time,
     str: _text,
     int: _integer,
+    float: _number,
     bool: _boolean,
     type(None): _nothing,  # the result of functions that give none
 }

@@ -30,6 +30,13 @@ def escape(name: bytes) -> str:
 
 def unescape(text: str) -> bytes:
     """Give back the bytes that ``escape`` was given. Raises FormatError for a stray backslash."""
+    try:
+        return _unescape(text)
+    except UnicodeEncodeError as error:
+        raise FormatError(f"{printable(text)!r} holds half a character") from error
+
+
+def _unescape(text: str) -> bytes:
     if "\\" not in text:
         return text.encode("utf-8", "surrogateescape")
     parts: list[bytes] = []

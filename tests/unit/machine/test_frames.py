@@ -19,10 +19,11 @@ from pcswitcher.machine.frames import (
     decode,
     encode,
 )
+from pcswitcher.model.codec import JsonValue
 from pcswitcher.model.errors import ProtocolError
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
@@ -93,6 +94,14 @@ def test_any_json_is_a_message_or_refused(value: object) -> None:
         b"[" * 200_000,
         b'{"jsonrpc":"2.0","id":1,"result":' + b"[" * 200_000,
         b"\xff\xfe",
+        '{"jsonrpc":"2.0","id":1,"result":"ü"}'.encode(),
+        '{"jsonrpc":"2.0","id":1,"result":1}'.encode("utf-16"),
+        b'{"jsonrpc":"2.0","id":1,"result":NaN}',
+        b'{"jsonrpc":"2.0","id":1,"result":-Infinity}',
+        b'{"jsonrpc":"2.0","id":1,"id":2,"result":1}',
+        b'{"jsonrpc":"2.0","id":1,"result":{"a":1,"a":2}}',
+        b'{"jsonrpc":"2.0","id":1,"error":{"code":true,"message":""}}',
+        b'{"jsonrpc":"2.0","id":' + b"9" * 5000 + b',"result":1}',
     ],
     ids=lambda line: line[:40].decode("ascii", "replace"),
 )
@@ -114,3 +123,9 @@ def test_a_line_without_end_is_given_up_at_the_limit_and_not_later() -> None:
 def test_a_message_over_the_limit_is_refused_before_it_is_sent() -> None:
     with pytest.raises(ProtocolError, match="over the limit"):
         encode(Answer(1, "x" * FRAME_LIMIT))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), {"deep": float("-inf")}])
+def test_what_json_cannot_hold_is_refused_before_it_is_sent(value: JsonValue) -> None:
+    with pytest.raises(ProtocolError, match="JSON cannot"):
+        encode(Answer(1, value))
