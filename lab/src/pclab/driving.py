@@ -20,7 +20,7 @@ from pclab.manifest import Item, read_manifest
 
 Json = Mapping[str, object]
 
-OURS = r"pc-switcher|pcswitcher|(^|/|\s)rsync\s"
+OURS = r"pc-switcher|pcswitcher|(^|/|\s)rsync\s|/proc/self/fd/\d+ agent"
 """What a command line of ours, or of a program we start, looks like."""
 _REVIEW = r"N = no\] "
 _END_MARK = "the-shell-goes-on:"
