@@ -73,10 +73,10 @@ def run(arguments: Sequence[str]) -> int:
 
 def _tell_program(error: PcSwitcherError) -> None:
     """End the JSON lines of a command that could not do its work as every other: with the exit code."""
-    from pcswitcher.model.codec import dump_plain
+    from pcswitcher.model.codec import JsonValue, dump_plain
     from pcswitcher.model.events import SCHEMA
 
-    body = {"message": error.message, "hint": error.hint, "exit_code": int(error.exit_code)}
+    body: dict[str, JsonValue] = {"message": error.message, "hint": error.hint, "exit_code": int(error.exit_code)}
     sys.stdout.write(dump_plain({"type": "error", "schema": SCHEMA, **body}) + "\n")
 
 
