@@ -14,6 +14,7 @@ from pclab.machine import LabMachine
 def pytest_configure(config: pytest.Config) -> None:
     """Name our markers."""
     config.addinivalue_line("markers", "root: needs root on this machine (agents, devices, owners)")
+    config.addinivalue_line("markers", "slow: takes seconds; `make unit` leaves it to `make lab-test`")
     config.addinivalue_line("markers", "loop: needs root, btrfs and loop devices on this machine")
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from pcswitcher.machine.deploy import bootstrap_command
 
-pytestmark = pytest.mark.timeout(60)  # a bootstrap that reads too far waits for ever
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]  # a bootstrap that reads too far waits for ever
 OLD_PYTHONS = ("python3.6", "python3.7", "python3.8", "python3.9", "python3.10")
 
 

@@ -20,6 +20,8 @@ from pcswitcher.machine.contents import Member
 from pcswitcher.machine.deployed import Layout, content_digest, install, read_manifest
 from pcswitcher.model.errors import CheckError
 
+pytestmark = pytest.mark.slow
+
 PYTHONS = ("python3.11", "python3.12", "python3.13", "python3.14")
 OLD_PYTHONS = ("python3.6", "python3.7", "python3.8", "python3.9", "python3.10")
 

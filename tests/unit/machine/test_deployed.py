@@ -29,6 +29,8 @@ from pcswitcher.machine.deployed import (
     use,
 )
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., "object"]
 VERSION = "1.0"
 
