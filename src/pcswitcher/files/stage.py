@@ -31,9 +31,9 @@ def prepare_stage(context: Context, root: bytes, run: str) -> bytes:
     if b"/" in name:
         raise ApplyError(f"{escape(name)} can be no name of a stage")
     with Descent(root) as descent:
+        before = os.fstat(descent.root)
         _remove_old_stages(context, descent)
         supported = supported_flags(filesystem_type(descent.root))
-        before = os.fstat(descent.root)
         try:
             os.mkdir(name, 0o700, dir_fd=descent.root)
             for area in Area:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import TypeVar
 
 import attrs
 
 from pcswitcher.files.rsync import Frame, OutputParser, arguments, check_end
-from pcswitcher.machine.api import Context, Machine, exposed
+from pcswitcher.machine.api import Completed, Context, Machine, exposed
 from pcswitcher.machine.ssh import RemoteShell
 from pcswitcher.model.errors import ApplyError
 
@@ -48,6 +50,14 @@ def remove_list(context: Context, label: str) -> None:
         return
 
 
+@exposed
+def stand_by(context: Context) -> None:
+    """Do nothing until cancelled. The call fails as soon as the machine is lost: that is what it is for."""
+    while True:
+        context.check_cancelled()
+        time.sleep(0.02)
+
+
 def _list_path(label: str) -> bytes:
     if not _LABEL.fullmatch(label):
         raise ApplyError(f"{label!r} can be no name of a list")
@@ -79,11 +89,30 @@ async def transfer(
         parser = OutputParser(frame, name)
         words = arguments(job.directory, listing, job.destination, job.basis, job.shell)
         environment = {"LC_ALL": "C", **(job.shell.environment if job.shell else {})}
-        completed = await job.source.run(words, environment=environment, listener=parser.feed)
+        running = job.source.run(words, environment=environment, listener=parser.feed)
+        completed = await _while_there(job.target, running)
         parser.feed(2, b"\n")
         return check_end(completed.status, parser.complaints, job.source.name, job.target.name)
     finally:
         await job.source.call(remove_list, job.label)
+
+
+async def _while_there(target: Machine, work: Coroutine[object, object, Completed]) -> Completed:
+    """Await ``work``, but only while ``target`` is there. Raises ConnectionLostError.
+
+    rsync has a session of its own there: without its agent it would carry on to the end, for nothing.
+    """
+    working = asyncio.ensure_future(work)
+    standing = asyncio.ensure_future(target.call(stand_by))
+    try:
+        await asyncio.wait({working, standing}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            standing.result()
+        return await working
+    finally:
+        for task in (working, standing):
+            task.cancel()
+        await asyncio.gather(working, standing, return_exceptions=True)
 
 
 async def _write_paths(machine: Machine, label: str, paths: Sequence[bytes]) -> bytes:
