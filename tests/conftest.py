@@ -7,12 +7,17 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from pclab.machine import LabMachine
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Name our markers."""
+    """Name our markers; at night properties are tried with more examples (PC_SWITCHER_EXAMPLES)."""
+    examples = os.environ.get("PC_SWITCHER_EXAMPLES")
+    if examples:
+        settings.register_profile("night", max_examples=int(examples), deadline=None)
+        settings.load_profile("night")
     config.addinivalue_line("markers", "root: needs root on this machine (agents, devices, owners)")
     config.addinivalue_line("markers", "slow: takes seconds; `make unit` leaves it to `make lab-test`")
     config.addinivalue_line("markers", "loop: needs root, btrfs and loop devices on this machine")
