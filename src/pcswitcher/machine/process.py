@@ -35,7 +35,7 @@ class Program:
     stdin: bytes = b""
     timeout: float | None = None
     """Seconds; None: no limit."""
-    environment: dict[str, str] = attrs.field(factory=dict[str, str])
+    environment: dict[str, str] = attrs.field(factory=dict[str, str], repr=False)
     """Added to the clean environment."""
     directory: str | None = None
 
@@ -87,6 +87,8 @@ async def run_program(machine: str, program: Program, sink: Sink | None) -> Comp
     With a ``sink`` the output goes there, at the sink's pace; without one it is in the result. Raises
     ProgramError when it cannot be started or prints too much, ProgramTimeoutError when it outlives its time.
     """
+    if not program.arguments:
+        raise ProgramError(f"{machine}: {program.title} cannot be started")
     capture = Capture(f"{machine}: {program.title}")
     try:
         process = await asyncio.create_subprocess_exec(

@@ -59,7 +59,7 @@ class RunProgram:
     arguments: tuple[bytes, ...]
     stdin: str
     timeout: float | None
-    environment: dict[str, str]
+    environment: dict[str, str] = attrs.field(repr=False)
     directory: str | None
 
 

@@ -61,7 +61,8 @@ class RemoteShell:
     """What stands before the colon of rsync's destination."""
     rsync_path: str
     """For ``--rsync-path``."""
-    environment: dict[str, str] = attrs.field(factory=dict[str, str])
+    environment: dict[str, str] = attrs.field(factory=dict[str, str], repr=False)
+    """May hold the sudo password for the relay."""
 
 
 class Master:
@@ -211,7 +212,7 @@ async def _words(process: asyncio.subprocess.Process) -> str:
             while piece := await process.stderr.read(64 * 1024):
                 words += piece
                 del words[: -64 * 1024]
-    return printable(words.decode("utf-8", "replace")).strip()
+    return printable(words.decode("utf-8", "replace").replace("\r\n", "\n")).strip()
 
 
 # ssh has one exit status for everything and only words to tell causes apart. They choose the hint, nothing else.

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import secrets
+import signal
 import time
 from pathlib import Path
 
@@ -88,6 +89,75 @@ def test_what_a_program_leaves_running_ends_with_it(mark: str) -> None:
     assert not alive(mark)
 
 
+def test_what_left_the_group_and_holds_the_pipes_does_not_hold_up_the_call(mark: str) -> None:
+    """A daemon with a session of its own cannot be found by the group; its pipes are let go."""
+    script = f"setsid sleep {mark} & echo started"
+    start = time.monotonic()
+    try:
+        done = asyncio.run(run_program("atlas", program("sh", "-c", script), None))
+        assert (done.status, done.stdout) == (0, b"started\n")
+        assert time.monotonic() - start < 5
+    finally:
+        for number in alive(mark):
+            os.kill(number, signal.SIGKILL)
+
+
+def test_input_that_a_daemon_holds_and_does_not_read_does_not_hold_up_the_call(mark: str) -> None:
+    asked = program("sh", "-c", f"setsid sleep {mark} <&0 >/dev/null 2>&1 & exit 4", stdin=bytes(5_000_000))
+    try:
+        assert asyncio.run(asyncio.wait_for(run_program("atlas", asked, None), 10)).status == 4
+    finally:
+        for number in alive(mark):
+            os.kill(number, signal.SIGKILL)
+
+
+def test_a_slow_listener_gets_all_of_an_ended_programs_output() -> None:
+    """The end of the program is no reason to cut what it printed."""
+    seen = 0
+
+    async def sink(stream: int, data: bytes) -> None:
+        nonlocal seen
+        await asyncio.sleep(1)  # longer than the grace
+        seen += len(data)
+
+    asyncio.run(run_program("atlas", program("head", "-c", "200000", "/dev/zero"), sink))
+    assert seen == 200_000
+
+
+def test_cancelling_twice_does_not_spare_a_program_that_ignores_sigterm(
+    mark: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "GRACE", 30)
+
+    async def run() -> None:
+        started = asyncio.Event()
+
+        async def sink(_: int, __: bytes) -> None:
+            started.set()
+
+        asked = program("sh", "-c", f"trap '' TERM; sleep {mark} & echo started; wait; wait")
+        running = asyncio.create_task(run_program("atlas", asked, sink))
+        await asyncio.wait_for(started.wait(), 5)
+        assert alive(mark)
+        for _ in range(2):
+            running.cancel()
+            await asyncio.sleep(0.2)
+        await asyncio.wait({running}, timeout=5)
+        assert running.cancelled()
+
+    asyncio.run(run())
+    until_gone = time.monotonic() + 3
+    while alive(mark) and time.monotonic() < until_gone:
+        time.sleep(0.05)
+    assert alive(mark) == []
+
+
+@pytest.mark.parametrize("arguments", [(), ("a\0b",), ("true", "nu\0ll")], ids=["none", "null in name", "null"])
+def test_what_no_kernel_would_start_is_a_programs_error(arguments: tuple[str, ...]) -> None:
+    with pytest.raises(ProgramError, match="cannot be started"):
+        asyncio.run(run_program("atlas", program(*arguments), None))
+
+
 def test_cancelling_ends_the_program(mark: str) -> None:
     async def run() -> None:
         task = asyncio.ensure_future(run_program("atlas", program("sleep", mark), None))
@@ -135,5 +205,6 @@ def test_a_program_or_directory_that_is_missing_is_named() -> None:
     with pytest.raises(ProgramError, match="atlas: no-such cannot be started") as caught:
         asyncio.run(run_program("atlas", program("no-such"), None))
     assert caught.value.hint == "install it on atlas"
-    with pytest.raises(ProgramError, match="cannot be started"):
+    with pytest.raises(ProgramError, match="true cannot be started in /no/such") as caught:
         asyncio.run(run_program("atlas", program("true", directory="/no/such"), None))
+    assert caught.value.hint == ""  # the program is there, installing it would not help
