@@ -134,7 +134,7 @@ class Demonstration:
 
 
 WHAT_NEXT = """\
-What to try next:
+What to try next (lab is .venv/bin/lab):
   lab ssh atlas                     log in as sam; work there, then: pc-switcher sync vega
   lab ssh vega                      the other PC; pc-switcher history, show, logs, why PATH
   lab cut vega                      pull the cable in the middle of a sync; lab join vega
