@@ -16,7 +16,7 @@ from pcswitcher.machine.deploy import Deployment, bootstrap_command, deploy
 from pcswitcher.machine.installation import program_command
 from pcswitcher.machine.process import close_pipes, ended
 from pcswitcher.machine.relay import PASSWORD_VARIABLE
-from pcswitcher.machine.ssh import Master, RemoteShell
+from pcswitcher.machine.ssh import Master, RemoteShell, rsync_word
 from pcswitcher.machine.sudo import (
     ALREADY_ROOT,
     WITHOUT_PASSWORD,
@@ -171,7 +171,7 @@ def _remote_shell(master: Master, sudo: Sudo) -> RemoteShell:
     secret = sudo.password.rstrip(b"\n").decode()
     return attrs.evolve(
         shell,
-        command=(*program_command("relay"), *shell.command),
+        command=(*map(rsync_word, program_command("relay")), *shell.command),
         environment={PASSWORD_VARIABLE: secret},
     )
 

@@ -56,13 +56,18 @@ class RemoteShell:
     """How rsync, started as root on this machine, reaches rsync as root on the other one."""
 
     command: tuple[str, ...]
-    """For rsync's ``-e``: rsync splits it at blanks, so no word holds one."""
+    """For rsync's ``-e``, where blanks join them; each is a ``rsync_word``."""
     host: str
     """What stands before the colon of rsync's destination."""
     rsync_path: str
     """For ``--rsync-path``."""
     environment: dict[str, str] = attrs.field(factory=dict[str, str], repr=False)
     """May hold the sudo password for the relay."""
+
+
+def rsync_word(word: str) -> str:
+    """One word for ``RemoteShell.command``: rsync(1), ``-e``, splits at blanks outside quotes, which double inside."""
+    return word if re.fullmatch(r"[A-Za-z0-9_@%+=:,./-]+", word) else "'" + word.replace("'", "''") + "'"
 
 
 class Master:

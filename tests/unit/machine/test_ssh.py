@@ -5,15 +5,23 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
-from pcswitcher.machine.ssh import connect_error, open_master
+from pcswitcher.machine.ssh import connect_error, open_master, rsync_word
 from pcswitcher.model.errors import ConnectError, UsageError
 
 
-@pytest.mark.parametrize("host", ["", "-oProxyCommand=touch /tmp/x", "a b", "a\nb", "a\x1b[1m", "\u202ehost", "-"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("", "-oProxyCommand=touch /tmp/x", "a b", "a\nb", "a\x1b[1m", "\u202ehost", "-", "sam@", "sam@-oX"),
+        *("$(id)", "a;id", "a|id", "`id`", "a&", "a'b", 'a"b', "a\\b", "a>b", "(a)", "{a}"),
+    ],
+)
 def test_what_is_no_host_name_never_reaches_ssh(host: str) -> None:
     """Faults row 23."""
     with pytest.raises(UsageError, match="not a host name"):
@@ -61,6 +69,27 @@ def test_a_failed_connection_leaves_nothing(tmp_path: Path, monkeypatch: pytest.
     assert list(runtime.iterdir()) == []
 
 
+def test_a_jump_that_hangs_does_not_outlive_the_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ssh starts to reach a host (ProxyJump, ProxyCommand) ends with it, answer or not."""
+    script = tmp_path / "ssh"
+    mark = f"6{os.getpid():07d}"
+    script.write_text(f"#!/bin/sh\nsleep {mark} &\nexec sleep {mark}\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+
+    async def run() -> None:
+        async with asyncio.timeout(1):
+            await open_master("vega")
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(run())
+    deadline = time.monotonic() + 3
+    while left := subprocess.run(["pgrep", "-f", f"sleep {mark}"], capture_output=True, check=False).stdout:
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)
+
+
 def test_the_control_socket_is_in_a_private_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shim = tmp_path / "ssh"
     # It makes what a master makes, and lives until its input ends.
@@ -78,3 +107,15 @@ def test_the_control_socket_is_in_a_private_directory(tmp_path: Path, monkeypatc
         return place
 
     assert not asyncio.run(run()).exists()
+
+
+@pytest.mark.parametrize("folder", ["plain", "two words", "o'clock", 'a "b" c', "tab\there", "''"])
+def test_a_program_in_any_folder_is_found_by_rsync(tmp_path: Path, folder: str) -> None:
+    """The relay lies where the person put the program; rsync itself is asked how it reads the words."""
+    program = tmp_path / folder / "relay"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$0" "$1" >"{tmp_path}/seen"\nexit 3\n')
+    program.chmod(0o755)
+    shell = " ".join(map(rsync_word, (str(program), "it's one word")))
+    subprocess.run(["rsync", f"--rsh={shell}", "host:/x", str(tmp_path)], capture_output=True, timeout=20, check=False)
+    assert (tmp_path / "seen").read_text().splitlines() == [str(program), "it's one word"]
