@@ -51,3 +51,15 @@ def test_the_command_inherits_no_password_and_no_argument_shows_one() -> None:
     assert done.returncode == 0
     assert b"hunter2" not in done.stdout + done.stderr
     assert PASSWORD_VARIABLE.encode() not in done.stdout.partition(b"python")[0]
+
+
+def test_the_commands_end_is_the_relays_while_its_input_is_still_open() -> None:
+    """Faults row 25: rsync waits for the end of its remote shell before it lets go of the pipe to it."""
+    read_end, write_end = os.pipe()
+    try:
+        command = [sys.executable, "-m", "pcswitcher.machine.relay", "sh", "-c", "read -r line; exit 7"]
+        environment = {**os.environ, PASSWORD_VARIABLE: "p"}
+        assert subprocess.run(command, stdin=read_end, env=environment, timeout=20, check=False).returncode == 7
+    finally:
+        os.close(read_end)
+        os.close(write_end)
