@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Coroutine
@@ -31,8 +32,10 @@ async def interruptible(work: Coroutine[object, object, T], bus: Bus, restore: C
         if seen > 1:
             restore()
             os._exit(ExitCode.INTERRUPTED)
-        bus.log(Level.WARNING, "stopping at the next safe point and cleaning up; press Ctrl-C again to stop now")
+        # First, since telling may fail: a closed terminal sends SIGHUP and takes no words.
         task.cancel()
+        with contextlib.suppress(OSError):
+            bus.log(Level.WARNING, "stopping at the next safe point and cleaning up; press Ctrl-C again to stop now")
 
     loop = asyncio.get_running_loop()
     for number in SIGNALS:
