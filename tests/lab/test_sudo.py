@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pclab.driving import Terminal, assert_equal, command, shell
+from pclab.driving import Terminal, assert_equal, assert_quiet, command, shell
 from pclab.machine import LabMachine
 
 pytestmark = [pytest.mark.usefixtures("synced", "passwords_again", "quiet_after"), pytest.mark.timeout(180)]
@@ -99,6 +99,27 @@ def assert_equal_by_user(atlas: LabMachine, vega: LabMachine) -> None:
     """The folder that travelled is the same; told without root, which tests do not have here."""
     line = ["sh", "-c", f"cd {FOLDER} && find . -printf '%p %y %m %u %g %s %T@\\n' | sort && sha256sum new"]
     assert vega.run(line).stdout == atlas.run(line).stdout
+
+
+@pytest.mark.parametrize("how", ["Ctrl-C", "the window is closed"])
+def test_a_run_with_passwords_that_is_stopped_leaves_nothing(atlas: LabMachine, vega: LabMachine, how: str) -> None:
+    """I1, I3, faults rows 25, 39: stopped while the relay carries; on neither machine anything of ours runs on."""
+    change(atlas, 30_000_000)
+    vega.limit_bandwidth(10)
+    want_passwords(atlas, vega)
+    try:
+        with Terminal(atlas, "sync", "vega", "--yes") as terminal:
+            for name in ("atlas", "vega"):
+                terminal.expect(f"sudo password for sam on {name}: ")
+                time.sleep(0.3)
+                terminal.type(f"{PASSWORD}\n")
+            terminal.expect("files on vega")
+            if how == "Ctrl-C":
+                terminal.type("\x03")
+                assert terminal.end() == 130
+        assert_quiet(atlas, vega, within=20)
+    finally:
+        vega.limit_bandwidth(10_000)
 
 
 def test_only_the_machine_that_needs_a_password_is_asked(atlas: LabMachine, vega: LabMachine) -> None:
