@@ -15,6 +15,7 @@ from typing import Self
 
 from pclab import compare, product
 from pclab.compare import Report
+from pclab.connection import Argument
 from pclab.machine import LabMachine
 from pclab.manifest import Item, read_manifest
 
@@ -75,6 +76,14 @@ def shell(machine: LabMachine, script: str, *arguments: str, sudo: bool = True, 
     run = machine.sudo if sudo else machine.run
     done = run(["sh", "-euc", script, "sh", *arguments], check=check)
     return done.stdout.decode(errors="surrogateescape")
+
+
+def python(machine: LabMachine, program: str, *arguments: Argument) -> bytes:
+    """Run a Python program there as root, its arguments in `sys.argv[1:]`; what it printed.
+
+    For what a shell cannot say or create: names of any bytes, attributes, paths beyond PATH_MAX.
+    """
+    return machine.sudo(["python3", "-c", program, *arguments], timeout=120).stdout
 
 
 def manifest(machine: LabMachine, folder: str) -> dict[str, Item]:
