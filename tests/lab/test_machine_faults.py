@@ -12,7 +12,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -72,7 +72,7 @@ async def take_lock_once() -> None:
 
 
 @asynccontextmanager
-async def opened() -> AsyncIterator[tuple[Master, AgentMachine]]:
+async def opened() -> AsyncGenerator[tuple[Master, AgentMachine]]:
     """Connect to vega and start its agent; let go of it as a run does."""
     master = await open_master("vega")
     try:
@@ -160,11 +160,11 @@ def stop_agent(driven: Driven, vega: LabMachine) -> None:
     vega.sudo(["kill", "-STOP", str(driven.agent)])
 
 
-def cut(driven: Driven, vega: LabMachine) -> None:
+def cut(_: Driven, vega: LabMachine) -> None:
     vega.cut()
 
 
-def freeze(driven: Driven, vega: LabMachine) -> None:
+def freeze(_: Driven, vega: LabMachine) -> None:
     vega.freeze()
 
 
@@ -188,7 +188,7 @@ def test_whatever_dies_during_a_call_is_told_in_time_and_takes_everything_along(
             await take_lock(machine)
             agent, guard = (await ask(machine, "echo $PPID; ps -o ppid= -p $PPID")).split()
             driven = Driven(master, machine, int(agent), int(guard))
-            calls = [
+            calls: list[asyncio.Task[object]] = [
                 asyncio.create_task(machine.call(probe.wait, 600.0)),
                 asyncio.create_task(machine.run(["sh", "-c", STUBBORN.format(mark=mark)])),
             ]

@@ -105,14 +105,15 @@ async def _while_there(target: Machine, work: Coroutine[object, object, Complete
     working = asyncio.ensure_future(work)
     standing = asyncio.ensure_future(target.call(stand_by))
     try:
-        await asyncio.wait({working, standing}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((working, standing), return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
             standing.result()
         return await working
     finally:
-        for task in (working, standing):
-            task.cancel()
-        await asyncio.gather(working, standing, return_exceptions=True)
+        working.cancel()
+        standing.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        await asyncio.gather(standing, return_exceptions=True)
 
 
 async def _write_paths(machine: Machine, label: str, paths: Sequence[bytes]) -> bytes:
