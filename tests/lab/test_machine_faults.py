@@ -188,14 +188,12 @@ def test_whatever_dies_during_a_call_is_told_in_time_and_takes_everything_along(
             await take_lock(machine)
             agent, guard = (await ask(machine, "echo $PPID; ps -o ppid= -p $PPID")).split()
             driven = Driven(master, machine, int(agent), int(guard))
-            calls: list[asyncio.Task[object]] = [
-                asyncio.create_task(machine.call(probe.wait, 600.0)),
-                asyncio.create_task(machine.run(["sh", "-c", STUBBORN.format(mark=mark)])),
-            ]
+            waiting = asyncio.create_task(machine.call(probe.wait, 600.0))
+            running = asyncio.create_task(machine.run(["sh", "-c", STUBBORN.format(mark=mark)]))
             await started(vega, mark)
             await asyncio.to_thread(fault, driven, vega)
             begun = time.monotonic()
-            done = await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 30)
+            done = await asyncio.wait_for(asyncio.gather(waiting, running, return_exceptions=True), 30)
             seconds = time.monotonic() - begun
             assert all(isinstance(each, ConnectionLostError) for each in done), done
             with pytest.raises(ConnectionLostError):
