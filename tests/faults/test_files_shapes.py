@@ -100,7 +100,7 @@ open("/home/sam/same/file", "w").write(sys.argv[1])
 os.utime("/home/sam/same/file", ns=(int(sys.argv[2]), int(sys.argv[2])))
 """
     second = 1_700_000_000 * 10**9
-    for content, nanosecond in (("one", 5), ("two", 6), ("six", 0), ("ten", 999_999_999)):
+    for content, nanosecond in (("one", 5), ("two", 6), ("six", 999_999_999)):
         python(atlas, program, content, str(second + nanosecond))
         sync(atlas, vega)
         assert vega.read("/home/sam/same/file", sudo=True) == content.encode()
