@@ -368,3 +368,38 @@ def test_cancelling_a_request_that_could_not_even_leave_is_bounded_too(monkeypat
         assert time.monotonic() - start < 2
 
     with_pretender(test)
+
+
+class Burst:
+    """A wire on which everything comes at once, as one read of a pipe may give it."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Message] = []
+        self.came = asyncio.Event()
+
+    async def receive(self) -> Message | None:
+        if not self.waiting:
+            self.came.clear()
+            await self.came.wait()
+        return self.waiting.pop(0)
+
+    async def send(self, message: Message) -> None:
+        if isinstance(message, Request):
+            result = to_json(fake_facts("vega")) if message.method == "hello" else 5
+            self.waiting += [Answer(message.id, result), Answer(message.id, 6), Failure(message.id, 1, "again")]
+            self.came.set()
+
+    def close(self) -> None:
+        return
+
+
+def test_an_answer_given_twice_in_one_breath_counts_once() -> None:
+    async def run() -> list[int]:
+        machine = AgentMachine("vega", Burst(), liveness=QUIET)
+        try:
+            await machine.greet()
+            return [await asyncio.wait_for(machine.call(probe.count, 1), 5) for _ in range(3)]
+        finally:
+            await machine.close()
+
+    assert asyncio.run(run()) == [5, 5, 5]

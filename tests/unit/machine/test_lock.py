@@ -12,6 +12,7 @@ import pytest
 
 from pcswitcher.machine import lock
 from pcswitcher.machine.lock import Holder, Role, acquire_lock, busy_error
+from pcswitcher.model.codec import dumps
 from pcswitcher.model.errors import BusyError
 from pcswitcher.model.events import Level
 
@@ -90,3 +91,12 @@ def test_a_planted_symlink_is_not_followed(place: Path, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="symbolic"):
         acquire_lock(OneAgent(), "vega", HOLDER)
     assert victim.read_text() == "secret"
+
+
+def test_what_a_dead_holder_left_in_the_file_is_no_part_of_the_next_ones_name(place: Path) -> None:
+    """K2: a killed agent cannot tidy up; a longer name than the next holder's must not show through."""
+    place.parent.mkdir()
+    place.write_text(dumps(attrs.evolve(HOLDER, user="maximiliane" * 20)))
+    acquire_lock(OneAgent(), "vega", HOLDER)
+    with pytest.raises(BusyError, match="started by sam on atlas"):
+        acquire_lock(OneAgent(), "vega", HOLDER)

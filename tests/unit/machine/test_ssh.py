@@ -69,11 +69,14 @@ def test_a_failed_connection_leaves_nothing(tmp_path: Path, monkeypatch: pytest.
     assert list(runtime.iterdir()) == []
 
 
-def test_a_jump_that_hangs_does_not_outlive_the_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("manners", ["", "trap '' TERM; "], ids=["polite", "stubborn"])
+def test_a_jump_that_hangs_does_not_outlive_the_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, manners: str
+) -> None:
     """What ssh starts to reach a host (ProxyJump, ProxyCommand) ends with it, answer or not."""
     script = tmp_path / "ssh"
     mark = f"6{os.getpid():07d}"
-    script.write_text(f"#!/bin/sh\nsleep {mark} &\nexec sleep {mark}\n")
+    script.write_text(f"#!/bin/sh\n{manners}sleep {mark} &\nexec sleep {mark}\n")
     script.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
