@@ -6,6 +6,7 @@ rename or unlink; one that cannot be changed is reported and stops nothing else.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable
 
@@ -100,19 +101,17 @@ class _Applying:
         todo = plan(self.delta)
         stage = b""
         warnings: tuple[str, ...] = ()
-        link_lost = False
         try:
             if any(todo.carried.values()):
                 stage = await self.target.call(prepare_stage, self.place.target_tree, self.run)
                 warnings = await self._transfer(todo, stage)
             failed = await self._steps(todo, stage)
             failed |= await self._metadata([step for step in todo.metadata if step.entry.path not in failed])
-        except ConnectionLostError:
-            link_lost = True
-            raise
         finally:
-            if stage and not link_lost:
-                await self.target.call(remove_stage, self.place.target_tree, stage)
+            if stage:
+                # When the target itself is lost, the next run removes the stage.
+                with contextlib.suppress(ConnectionLostError):
+                    await self.target.call(remove_stage, self.place.target_tree, stage)
         problems = tuple(PathProblem(path, reason) for path, reason in failed.items())
         done = len(self.delta.changes) - len(problems)
         return ApplyReport(done, problems, self.delta.bytes_to_move, warnings)

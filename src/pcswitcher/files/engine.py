@@ -19,6 +19,7 @@ from pcswitcher.files.scan import scan_directories, scan_tree
 from pcswitcher.files.transfer import batches
 from pcswitcher.files.verify import Difference, ReadBack
 from pcswitcher.machine.api import Listener, Machine, ProgressReport
+from pcswitcher.model.errors import SettingsError
 
 __all__ = [
     "ApplyProgress",
@@ -78,18 +79,30 @@ async def capture_both(
         return lambda entries: progress(machine.name, entries) if progress is not None else None
 
     reading = asyncio.create_task(capture(source, place.source_directory, rules, progress=told(source)))
-    other = asyncio.create_task(capture(target, place.target_directory, rules, progress=told(target)))
+    other = asyncio.create_task(_capture_if_readable(target, place.target_directory, rules, told(target)))
     try:
         mine, theirs = await asyncio.gather(reading, other)
+    except SettingsError as error:
+        raise SettingsError(f"{source.name}: {error.message}", error.hint) from error
     finally:
         reading.cancel()
         other.cancel()
         await asyncio.gather(reading, other, return_exceptions=True)
-    files, present = await asyncio.to_thread(lambda: (mine.directory_files(), theirs.directory_files()))
-    if files != present:
+    files = await asyncio.to_thread(mine.directory_files)
+    if theirs is None or files != await asyncio.to_thread(theirs.directory_files):
         again = capture(target, place.target_directory, rules, progress=told(target), directory_files=files)
         theirs = await again
     return mine, theirs
+
+
+async def _capture_if_readable(
+    machine: Machine, directory: bytes, rules: RuleTexts, progress: Callable[[int], None]
+) -> Capture | None:
+    """The target's state under its own ignore files; None when one of them is wrong: they do not govern anyway."""
+    try:
+        return await capture(machine, directory, rules, progress=progress)
+    except SettingsError:
+        return None
 
 
 async def diff(source: Capture, target: Capture) -> TreeDelta:

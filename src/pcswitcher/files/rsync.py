@@ -148,7 +148,7 @@ def check_end(status: int, complaints: list[str], source: str, target: str) -> t
     if full is not None:
         raise ApplyError(
             f"{target}: the disk is full: {full}",
-            f"free space on {target} and sync again; nothing was changed there",
+            f"free space on {target} and sync again; what was on its way there is removed",
         )
     if status == 0:
         return ()
@@ -159,7 +159,7 @@ def check_end(status: int, complaints: list[str], source: str, target: str) -> t
     if status in _LINK_LOST:
         raise ConnectionLostError(
             f"the transfer from {source} to {target} was cut: {meaning} (rsync status {status}): {last}",
-            f"check the network between {source} and {target}, then sync again; nothing was changed on {target}",
+            f"check the network between {source} and {target}, then sync again",
         )
     raise ApplyError(f"rsync from {source} to {target} failed: {meaning} (status {status}): {last}")
 

@@ -16,7 +16,7 @@ from pcswitcher.files.flags import DIRECTORY_FLAGS, HOLDING, NOCOW, filesystem_t
 from pcswitcher.files.steps import Area
 from pcswitcher.files.walk import STAGE_PREFIX
 from pcswitcher.machine.api import Context, exposed
-from pcswitcher.model.errors import ApplyError
+from pcswitcher.model.errors import ApplyError, GuardError
 from pcswitcher.model.text import escape
 
 
@@ -25,13 +25,14 @@ def prepare_stage(context: Context, root: bytes, run: str) -> bytes:
     """Make an empty stage in the tree at ``root`` (absolute) and give its name.
 
     Stages that earlier runs left are removed first: the machine's lock is held, so they are nobody's.
-    Raises GuardError for a root that is no directory, ApplyError when the stage cannot be made.
+    Raises GuardError for a root that is no directory or not root's alone, ApplyError when it cannot be made.
     """
     name = STAGE_PREFIX + run.encode() + b"-" + secrets.token_hex(4).encode()
     if b"/" in name:
         raise ApplyError(f"{escape(name)} can be no name of a stage")
     with Descent(root) as descent:
         before = os.fstat(descent.root)
+        _refuse_shared_root(root, os.fstat(descent.root))
         _remove_old_stages(context, descent)
         supported = supported_flags(filesystem_type(descent.root))
         try:
@@ -56,6 +57,15 @@ def remove_stage(context: Context, root: bytes, name: bytes) -> None:
         before = os.fstat(descent.root)
         _remove(context, descent, name)
         os.utime(descent.root, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def _refuse_shared_root(root: bytes, found: os.stat_result) -> None:
+    """Raise GuardError for a tree whose root others can write to: they could put theirs in the stage's place."""
+    if found.st_uid != 0 or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise GuardError(
+            f"{escape(root)} belongs to or can be written by others than root, so nothing can be prepared there safely",
+            "sync the directory above it instead, and hold back its other folders with rules",
+        )
 
 
 def _remove_old_stages(context: Context, descent: Descent) -> None:

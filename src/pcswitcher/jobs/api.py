@@ -103,6 +103,8 @@ class JobPlan(Generic[D]):
     """The changes in words: "12 new files (3.4 MiB)"."""
     removals: tuple[str, ...] = ()
     """What would be removed on the target, one by one, safe for a terminal."""
+    problems: tuple[str, ...] = ()
+    """Items that differ and will not be made equal, each with its reason, safe for a terminal."""
     findings: tuple[Finding, ...] = ()
     details: tuple[str, ...] = ()
     """Every change as one line, for the log."""

@@ -25,12 +25,16 @@ class Sudo:
     needed: bool = True
 
     def command(self, *arguments: str) -> tuple[str, ...]:
-        """``arguments`` as root."""
+        """``arguments`` as root.
+
+        Always through env(1): sudoers may free single programs of the password, and a password line that sudo does
+        not ask for would reach the program. So what sudo demands for one command it demands for all of ours.
+        """
         if not self.needed:
             return arguments
         if self.password is None:
-            return ("sudo", "-n", "--", *arguments)
-        return ("sudo", "-k", "-S", "-p", "", "--", *arguments)
+            return ("sudo", "-n", "--", "env", *arguments)
+        return ("sudo", "-k", "-S", "-p", "", "--", "env", *arguments)
 
 
 ALREADY_ROOT = Sudo(needed=False)
@@ -48,8 +52,8 @@ async def with_password(hostname: str, ask: AskPassword) -> Sudo:
     if password is None:
         raise ConnectError(
             f"{hostname}: sudo needs a password and nobody is here to type it",
-            f"run this in a terminal, or allow our program on {hostname} without one: sudo visudo -f "
-            "/etc/sudoers.d/pc-switcher",
+            "run this in a terminal; or free this account there of sudo's password for all commands: "
+            "sudo visudo -f /etc/sudoers.d/pc-switcher",
         )
     if "\n" in password or "\0" in password:
         raise ConnectError(f"{hostname}: a password cannot hold a newline", "type it again")

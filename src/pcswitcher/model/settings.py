@@ -69,7 +69,7 @@ class FilesSettings:
     max_deletion_percent: int = attrs.field(
         default=25,
         validator=[attrs.validators.ge(0), attrs.validators.le(100)],
-        metadata={"help": "So do deletions of more than this share (in percent) of what it has."},
+        metadata={"help": "So do 50 or more deletions that are more than this share (in percent) of what it has."},
     )
 
 

@@ -13,6 +13,7 @@ from pcswitcher.jobs.registry import AnyJob
 from pcswitcher.machine.api import Machine
 from pcswitcher.model.errors import CheckError, ProgramError
 from pcswitcher.model.events import Outcome
+from pcswitcher.model.text import escape
 from pcswitcher.run.record import Memory
 from pcswitcher.snapshots.layout import Layout
 from pcswitcher.snapshots.snapshots import free_space, read_layout
@@ -78,9 +79,8 @@ def raise_blocking(findings: Sequence[Finding]) -> None:
 
 async def check_machine(machine: Machine, trees: tuple[bytes, ...]) -> tuple[Layout, tuple[Finding, ...]]:
     """Check one machine alone: its layout (given back), programs and room."""
-    layout, programs, space = await asyncio.gather(
-        machine.call(read_layout, trees), _check_programs(machine), _check_space(machine)
-    )
+    layout, programs = await asyncio.gather(machine.call(read_layout, trees), _check_programs(machine))
+    space = await _check_space(machine, tuple(place.tree for place in layout.trees))
     problems = [
         Finding(
             severity=Severity.BLOCKING if problem.blocking else Severity.WARNING,
@@ -118,17 +118,17 @@ async def _check_programs(machine: Machine) -> list[Finding]:
     return findings
 
 
-async def _check_space(machine: Machine) -> list[Finding]:
-    space = await machine.call(free_space, b"/")
-    if space.total and space.free * 100 < space.total * LEAST_FREE_PERCENT:
-        return [
-            _blocking(
-                machine,
-                f"{machine.name}: too little room: {space.words}",
-                "pc-switcher snapshots list; remove what you no longer need",
-            )
-        ]
-    return []
+async def _check_space(machine: Machine, trees: tuple[bytes, ...]) -> list[Finding]:
+    rooms = await asyncio.gather(*(machine.call(free_space, tree) for tree in trees))
+    return [
+        _blocking(
+            machine,
+            f"{machine.name}: too little room at {escape(room.path)}: {room.words}",
+            "pc-switcher snapshots list; remove what you no longer need",
+        )
+        for room in rooms
+        if room.total and room.free * 100 < room.total * LEAST_FREE_PERCENT
+    ]
 
 
 def _compare_facts(source: Machine, target: Machine) -> list[Finding]:

@@ -42,7 +42,7 @@ from pcswitcher.run.checks import check_lineage, check_machines, raise_blocking
 from pcswitcher.run.machines import Pair, connect, lock, prefer_cause, start_source, start_target
 from pcswitcher.run.plan import Plan, PlannedJob
 from pcswitcher.run.record import JobRecord, Memory, RunRecord, read_memory, write_record
-from pcswitcher.run.result import SyncResult, judge, result_of
+from pcswitcher.run.result import SyncResult, judge, result_of, unchanged
 from pcswitcher.run.review import Reviewer
 from pcswitcher.snapshots.layout import PlaceKind
 from pcswitcher.snapshots.names import Moment
@@ -230,16 +230,19 @@ class Sync:
             )
             for line in each.plan.details:
                 self._bus.log(Level.FULL, line, world.target.machine.name, each.job.name)
-        return Plan(
+        plan = Plan(
             source=world.source.machine.name,
             target=world.target.machine.name,
             jobs=tuple(planned),
             findings=tuple(self._findings),
         )
+        for problem in plan.problems:
+            self._bus.log(Level.WARNING, problem, plan.target)
+        raise_blocking([each for each in plan.findings if each.severity is Severity.BLOCKING and each.gate is None])
+        return plan
 
     async def _review(self, plan: Plan) -> bool:
         async with self._step(Step.REVIEW):
-            raise_blocking([each for each in plan.findings if each.severity is Severity.BLOCKING and each.gate is None])
             return await self._reviewer.review(plan, self._options.allowed)
 
     async def _change(self, pair: Pair, world: World, plan: Plan) -> SyncResult:
@@ -291,35 +294,38 @@ class Sync:
     async def _finish_unchanged(self, pair: Pair, world: World, plan: Plan) -> SyncResult:
         """End a run that writes nothing: a dry run, nothing to do, or a plan that was declined."""
         target = plan.target
-        if self._options.dry_run:
-            await self._drop_snapshots(pair)
-            if plan.items == 0:
-                return SyncResult(
-                    outcome=Outcome.NOTHING, exit_code=ExitCode.DONE, message=f"{target} is as {plan.source}"
-                )
-            return SyncResult(
-                outcome=Outcome.PENDING,
-                exit_code=ExitCode.CHANGES_PENDING,
-                message=f"{human_count(plan.items, 'change')} would be made to {target}; nothing was changed",
-                hint="leave out --dry-run to make them",
-            )
         if plan.items:
             await self._drop_snapshots(pair)
+            if self._options.dry_run:
+                return SyncResult(
+                    outcome=Outcome.PENDING,
+                    exit_code=ExitCode.CHANGES_PENDING,
+                    message=f"{human_count(plan.items, 'change')} would be made to {target}; nothing was changed",
+                    hint="leave out --dry-run to make them",
+                )
             return SyncResult(
                 outcome=Outcome.DECLINED,
                 exit_code=ExitCode.INTERRUPTED,
                 message=f"the plan was declined; nothing was changed on {target}",
             )
+        result = unchanged(plan)
+        if self._options.dry_run:
+            await self._drop_snapshots(pair)
+            return result
         async with self._step(Step.POST_SNAPSHOT):
             await self._take_both_snapshots(world, Moment.POST)
         async with self._step(Step.RECORD):
-            message = f"{target} is as {plan.source}"
-            await self._write_record(pair, outcome=Outcome.DONE, message=message)
-        return SyncResult(outcome=Outcome.NOTHING, exit_code=ExitCode.DONE, message=message)
+            outcome = Outcome.PARTIAL if plan.problems else Outcome.DONE
+            words = f"{human_count(len(plan.problems), 'item')} could not be made equal" if plan.problems else ""
+            await self._write_record(pair, outcome=outcome, message=words or result.message)
+        return result
 
     async def _drop_snapshots(self, pair: Pair) -> None:
-        await asyncio.gather(*(machine.call(delete_snapshots, self._label, None) for machine in pair.both))
-        for machine in self._new_places:
+        await asyncio.gather(*(self._drop_snapshots_of(machine) for machine in pair.both))
+
+    async def _drop_snapshots_of(self, machine: Machine) -> None:
+        await machine.call(delete_snapshots, self._label, None)
+        if machine in self._new_places:
             await machine.call(remove_empty_place)
 
     async def _record_failure(self, pair: Pair, error: BaseException) -> None:
@@ -333,7 +339,7 @@ class Sync:
             try:
                 async with asyncio.timeout(CLEANING_PATIENCE):
                     if not self._changing:
-                        await machine.call(delete_snapshots, self._label, None)
+                        await self._drop_snapshots_of(machine)
                     await self._write_one_record(machine, role, outcome=outcome, message=words)
             except (PcSwitcherError, TimeoutError) as trouble:
                 # Cleaning goes on whatever fails (requirement I4).

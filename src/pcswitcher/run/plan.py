@@ -32,6 +32,11 @@ class Plan:
         return sum(planned.plan.items for planned in self.jobs)
 
     @property
+    def problems(self) -> tuple[str, ...]:
+        """What differs and will not be made equal."""
+        return tuple(problem for planned in self.jobs for problem in planned.plan.problems)
+
+    @property
     def removals(self) -> int:
         """How many items would be removed."""
         return sum(len(planned.plan.removals) for planned in self.jobs)

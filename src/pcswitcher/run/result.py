@@ -10,6 +10,7 @@ from pcswitcher.jobs.api import JobReport
 from pcswitcher.model.errors import ExitCode, InterruptedRunError, PcSwitcherError, VerificationError
 from pcswitcher.model.events import Outcome
 from pcswitcher.model.text import human_count
+from pcswitcher.run.plan import Plan
 
 
 @attrs.frozen(kw_only=True)
@@ -26,6 +27,19 @@ def result_of(error: PcSwitcherError) -> SyncResult:
     """The end that an error means."""
     outcome = Outcome.INTERRUPTED if isinstance(error, InterruptedRunError) else Outcome.FAILED
     return SyncResult(outcome=outcome, exit_code=error.exit_code, message=error.message, hint=error.hint)
+
+
+def unchanged(plan: Plan) -> SyncResult:
+    """The end of a run with nothing to apply: equal, or differing in what cannot be made equal."""
+    if plan.problems:
+        return SyncResult(
+            outcome=Outcome.PARTIAL,
+            exit_code=ExitCode.PARTIAL,
+            message=f"nothing to apply, but {human_count(len(plan.problems), 'item')} on {plan.target} cannot be made "
+            f"as on {plan.source}: {plan.problems[0]}",
+            hint="mend what is named, then start the same command again",
+        )
+    return SyncResult(outcome=Outcome.NOTHING, exit_code=ExitCode.DONE, message=f"{plan.target} is as {plan.source}")
 
 
 def judge(source: str, target: str, reports: Sequence[JobReport], differences: Sequence[str]) -> SyncResult:

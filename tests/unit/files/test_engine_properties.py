@@ -175,7 +175,9 @@ def is_out_of_scope(path: bytes, seen: dict[bytes, tuple]) -> bool:
 
 
 @settings(
-    max_examples=int(os.environ.get("ENGINE_EXAMPLES", "60")), deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=int(os.environ.get("PC_SWITCHER_EXAMPLES", "60")),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
 )
 @given(source_tree=trees, target_tree=trees, shared=trees)
 def test_a_sync_makes_random_trees_equal_and_leaves_nothing_to_do(engine, source_tree, target_tree, shared):

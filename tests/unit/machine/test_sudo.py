@@ -113,7 +113,7 @@ def test_a_right_password_is_asked_for_once_and_checked(sudo_there: Callable[...
     asked = Asked("sam")
     assert asyncio.run(_local_sudo("atlas", asked)) == Sudo(b"sam\n")
     assert asked.names == ["atlas"]
-    assert log.read_text().splitlines() == ["-n -- true", "-k -S -p  -- true"]
+    assert log.read_text().splitlines() == ["-n -- env true", "-k -S -p  -- env true"]
 
 
 def test_a_wrong_password_is_tried_once_and_said(sudo_there: Callable[..., Path]) -> None:
@@ -127,7 +127,7 @@ def test_a_wrong_password_is_tried_once_and_said(sudo_there: Callable[..., Path]
     assert caught.value.message == wrong_password("atlas").message
     assert caught.value.exit_code == ExitCode.CONNECT
     assert "hunter2" not in str(caught.value)
-    assert log.read_text().splitlines() == ["-n -- true", "-k -S -p  -- true"]
+    assert log.read_text().splitlines() == ["-n -- env true", "-k -S -p  -- env true"]
     assert asked.names == ["atlas"]
 
 
@@ -152,10 +152,10 @@ class _NoMaster:
 
 def test_rsync_gets_the_password_by_the_relay_and_never_as_an_argument() -> None:
     plain = _remote_shell(_NoMaster(), WITHOUT_PASSWORD)  # type: ignore[arg-type]
-    assert plain.rsync_path == "sudo -n -- rsync"
+    assert plain.rsync_path == "sudo -n -- env rsync"
     assert plain.environment == {}
     shell = _remote_shell(_NoMaster(), Sudo(b"hunter2\n"))  # type: ignore[arg-type]
-    assert shell.rsync_path == "sudo -k -S -p '' -- rsync"
+    assert shell.rsync_path == "sudo -k -S -p '' -- env rsync"
     assert shell.command[-3:] == ("ssh", "-S", "/tmp/x")
     assert "relay" in shell.command
     assert "hunter2" not in " ".join((*shell.command, shell.rsync_path))

@@ -79,8 +79,10 @@ def sync(
     code = ExitCode.DONE
     for each in (host, *more):
         options = SyncOptions(host=each, dry_run=dry_run, allowed=frozenset(allow))
-        code = asyncio.run(_sync(options, jobs, yes=yes, plain=plain, json=json))
-        if code not in {ExitCode.DONE, ExitCode.CHANGES_PENDING}:
+        ended = asyncio.run(_sync(options, jobs, yes=yes, plain=plain, json=json))
+        if ended is not ExitCode.DONE:
+            code = ended  # changes pending on one PC stay pending when the next one has none
+        if ended not in {ExitCode.DONE, ExitCode.CHANGES_PENDING}:
             break
     return code
 

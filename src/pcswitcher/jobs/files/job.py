@@ -161,20 +161,17 @@ def plan_of(planned: Planned, settings: FilesSettings) -> JobPlan[Planned]:
     findings: list[Finding] = []
     for each in planned:
         findings += [_finding(each.tree, found) for found in check_delta(each.delta, _limits(settings))]
-        findings += [
-            Finding(
-                severity=Severity.WARNING,
-                machine="",
-                message=f"{shown(each.tree, problem.path)} stays as it is: {problem.reason}",
-            )
-            for problem in each.delta.problems
-        ]
     return JobPlan(
         delta=planned,
         items=len(changes),
         size=sum(each.delta.bytes_to_move for each in planned),
         summary=_summary([change for _, change in changes]),
         removals=tuple(shown(tree, change.path) for tree, change in changes if change.action is Action.DELETE),
+        problems=tuple(
+            f"{shown(each.tree, problem.path)} stays as it is: {problem.reason}"
+            for each in planned
+            for problem in each.delta.problems
+        ),
         findings=tuple(findings),
         details=tuple(_detail(tree, change) for tree, change in changes),
     )
