@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import pytest
@@ -39,7 +39,7 @@ while True:
 
 
 @contextmanager
-def running(machine: LabMachine, arguments: list[str]) -> Iterator[None]:
+def running(machine: LabMachine, arguments: list[str]) -> Generator[None]:
     """A program of the user that runs there meanwhile; it has said its first line, and ends with its terminal."""
     process = machine.popen(arguments, tty=True)
     try:
