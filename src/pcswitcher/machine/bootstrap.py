@@ -14,6 +14,7 @@ import hashlib
 import io
 import json
 import os
+import signal
 import sys
 import tempfile
 
@@ -31,13 +32,24 @@ from pcswitcher.machine.deployed import (
 )
 
 _LINE_LIMIT = 64 * 1024
+SILENCE = 120
+"""Seconds without a byte after which the caller is gone: a pulled cable closes no pipe, and sshd would wait hours."""
+
+
+def _read(size: int) -> bytes:
+    """Some bytes from stdin. The alarm of alarm(2) ends this process; while it writes there is none."""
+    signal.alarm(SILENCE)
+    try:
+        return os.read(0, size)
+    finally:
+        signal.alarm(0)
 
 
 def _read_line() -> bytes:
     """One line from stdin, and not a byte more: what follows may belong to the agent."""
     line = bytearray()
     while not line.endswith(b"\n"):
-        byte = os.read(0, 1)
+        byte = _read(1)
         if not byte:
             raise EOFError
         line += byte
@@ -49,7 +61,7 @@ def _read_line() -> bytes:
 def _read_exactly(size: int) -> bytes:
     data = bytearray()
     while len(data) < size:
-        piece = os.read(0, min(size - len(data), 1024 * 1024))
+        piece = _read(min(size - len(data), 1024 * 1024))
         if not piece:
             raise EOFError
         data += piece

@@ -261,3 +261,16 @@ def test_an_old_python_says_that_it_is_too_old(tmp_path: Path) -> None:
         command = bootstrap_command(python, prefix=str(tmp_path))
         found = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
         assert "is too old, 3.11 is needed" in json.loads(found.stdout)["error"]
+
+
+@pytest.mark.parametrize("said", [b"", b'{"do": "inst'], ids=["nothing", "half an order"])
+def test_a_caller_that_falls_silent_is_taken_for_gone(tmp_path: Path, said: bytes) -> None:
+    """Faults row 2: the link stalls during the deployment; no pipe is closed by that."""
+    script = "import sys; from pcswitcher.machine import bootstrap; bootstrap.SILENCE = 1; bootstrap.main()"
+    (tmp_path / "run").mkdir()
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdin=pipe, stdout=pipe) as process:
+        assert b'"bootstrap"' in process.stdout.readline()
+        process.stdin.write(said)
+        process.stdin.flush()
+        assert process.wait(10) == -signal.SIGALRM
