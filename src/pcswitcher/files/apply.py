@@ -18,7 +18,7 @@ from pcswitcher.files.descent import Descent
 from pcswitcher.files.entry import Kind, join, parent_of
 from pcswitcher.files.flags import unheld
 from pcswitcher.files.stage import release
-from pcswitcher.files.steps import Fingerprint, Step, StepAction
+from pcswitcher.files.steps import FileStep, Fingerprint, StepAction
 from pcswitcher.machine.api import Context, exposed
 from pcswitcher.model.errors import ApplyError
 
@@ -38,7 +38,7 @@ _WORDS = {
 
 
 @exposed
-def perform_steps(context: Context, root: bytes, stage: bytes, steps: tuple[Step, ...]) -> tuple[PathProblem, ...]:
+def perform_steps(context: Context, root: bytes, stage: bytes, steps: tuple[FileStep, ...]) -> tuple[PathProblem, ...]:
     """Do the steps in their order in the live tree at ``root`` (absolute); gives those that could not be done.
 
     ``stage`` is the name ``prepare_stage`` gave. Directories keep their mtime. Raises GuardError for the root.
@@ -91,7 +91,7 @@ class _Performer:
         self._rename = ctypes.CDLL(None, use_errno=True).renameat2
         self._rename.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint]
 
-    def perform(self, step: Step) -> None:
+    def perform(self, step: FileStep) -> None:
         """Do one step. Raises OSError or ApplyError with the reason it cannot be done."""
         directory, name = parent_of(step.path), step.path.rpartition(b"/")[2]
         if not name or name in {b".", b".."}:
@@ -116,7 +116,7 @@ class _Performer:
                 flags = _NO_REPLACE if step.action is StepAction.PLACE else 0
                 self._insist(origin, parent, name, flags)
 
-    def _remove(self, parent: int, name: bytes, step: Step, present: Fingerprint | None) -> None:
+    def _remove(self, parent: int, name: bytes, step: FileStep, present: Fingerprint | None) -> None:
         if present is None:
             return
         if present != step.expected:

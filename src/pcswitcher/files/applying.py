@@ -19,7 +19,7 @@ from pcswitcher.files.place import TreePlace
 from pcswitcher.files.planning import ApplyPlan, plan
 from pcswitcher.files.rsync import Frame
 from pcswitcher.files.stage import prepare_stage, remove_stage
-from pcswitcher.files.steps import Area, MetadataStep, Step
+from pcswitcher.files.steps import Area, FileStep, MetadataStep
 from pcswitcher.files.transfer import Transfer, batches, transfer
 from pcswitcher.machine.api import Machine
 from pcswitcher.machine.ssh import RemoteShell
@@ -187,7 +187,7 @@ class _Applying:
         return failed
 
 
-def _step_weight(step: Step) -> int:
+def _step_weight(step: FileStep) -> int:
     return len(step.path) + len(step.unit) + 300
 
 

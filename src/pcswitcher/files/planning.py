@@ -10,7 +10,7 @@ from pcswitcher.files.change import CARRIED, Action, FileChange, TreeDelta
 from pcswitcher.files.databases import JOURNALS, SHARED_MEMORY
 from pcswitcher.files.entry import Kind, order_key, parent_of
 from pcswitcher.files.flags import NOCOW
-from pcswitcher.files.steps import Area, Fingerprint, MetadataStep, Step, StepAction
+from pcswitcher.files.steps import Area, FileStep, Fingerprint, MetadataStep, StepAction
 
 _STEPS = {
     Action.CREATE: StepAction.PLACE,
@@ -28,7 +28,7 @@ class ApplyPlan:
     """
 
     carried: dict[Area, tuple[bytes, ...]]
-    steps: tuple[Step, ...]
+    steps: tuple[FileStep, ...]
     metadata: tuple[MetadataStep, ...]
     along: dict[bytes, bytes]
 
@@ -42,7 +42,7 @@ def plan(delta: TreeDelta) -> ApplyPlan:
     arriving: set[bytes] = set()
     along: dict[bytes, bytes] = {}
     carried: dict[Area, list[bytes]] = {area: [] for area in Area}
-    placing: list[Step] = []
+    placing: list[FileStep] = []
     units: dict[bytes, list[FileChange]] = {}
     for change in delta.changes:
         if change.action is Action.DELETE and change.unit:
@@ -80,18 +80,18 @@ def _area(change: FileChange, mask: int) -> Area:
     return Area.NOCOW if nocow else Area.PLAIN
 
 
-def _carry_step(change: FileChange, area: Area, unit: bytes = b"") -> Step:
+def _carry_step(change: FileChange, area: Area, unit: bytes = b"") -> FileStep:
     before = None if change.before is None else Fingerprint.of(change.before)
     after = None if change.after is None else Fingerprint.of(change.after)
-    return Step(change.path, _STEPS[change.action], before, after, area, unit)
+    return FileStep(change.path, _STEPS[change.action], before, after, area, unit)
 
 
-def _remove_step(change: FileChange, unit: bytes = b"") -> Step:
+def _remove_step(change: FileChange, unit: bytes = b"") -> FileStep:
     before = None if change.before is None else Fingerprint.of(change.before)
-    return Step(change.path, StepAction.REMOVE, before, unit=unit)
+    return FileStep(change.path, StepAction.REMOVE, before, unit=unit)
 
 
-def _unit_steps(unit: bytes, members: list[FileChange], mask: int) -> Iterator[Step]:
+def _unit_steps(unit: bytes, members: list[FileChange], mask: int) -> Iterator[FileStep]:
     """First everything of the old database but itself goes, then the new one comes, then its log and journal.
 
     An old log beside a new database, or a new one beside an old database, would be replayed into it.

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 import attrs
 
+from pcswitcher.model.settings import TreeKind
+
 
 class RuleClass(StrEnum):
     """What a rule says about the paths it matches."""
@@ -26,13 +28,6 @@ class RuleScope(StrEnum):
 
     HOME = "home"  # from every home folder of the tree
     TREE = "tree"  # from the root of the tree
-
-
-class TreeKind(StrEnum):
-    """Where the home folders of a tree are."""
-
-    HOMES = "homes"  # every first-level directory is one: /home
-    HOME = "home"  # the tree itself is one: /root
 
 
 class RuleTarget(StrEnum):

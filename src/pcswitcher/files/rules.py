@@ -20,8 +20,9 @@ from collections.abc import Iterator
 import attrs
 
 from pcswitcher.files.patterns import PatternIndex, Prefilter
-from pcswitcher.files.rule import Rule, RuleClass, RuleScope, RuleTarget, RuleTexts, TreeKind
+from pcswitcher.files.rule import Rule, RuleClass, RuleScope, RuleTarget, RuleTexts
 from pcswitcher.files.rules_text import SHIPPED, compile_rule, parse_rules
+from pcswitcher.model.settings import TreeKind
 from pcswitcher.model.text import escape, printable
 
 __all__ = [
@@ -32,7 +33,6 @@ __all__ = [
     "RuleSet",
     "RuleTarget",
     "RuleTexts",
-    "TreeKind",
     "Verdict",
     "explain",
 ]

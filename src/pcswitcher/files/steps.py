@@ -42,7 +42,7 @@ class Fingerprint:
 
 
 @attrs.frozen
-class Step:
+class FileStep:
     """One action on one path.
 
     ``expected``: what the plan saw there (None: nothing). ``wanted``: what is to be there afterwards; a step

@@ -25,7 +25,7 @@ from pcswitcher.machine.api import (
     R,
 )
 from pcswitcher.machine.frames import PROTOCOL, Answer, Failure, Message, Notification, Request
-from pcswitcher.machine.process import Capture, as_bytes
+from pcswitcher.machine.process import KeptOutput, as_bytes
 from pcswitcher.machine.rpc import Call, Greeting, ProgramEnd, RunProgram, error_from, pack, unpack
 from pcswitcher.machine.wire import Wire
 from pcswitcher.model.codec import JsonValue, from_json, to_json
@@ -115,7 +115,7 @@ class AgentMachine(Machine):
     ) -> Completed:
         """See Machine."""
         words = as_bytes(arguments)
-        capture = Capture(f"{self.name}: {escape(words[0]) if words else ''}")
+        capture = KeptOutput(f"{self.name}: {escape(words[0]) if words else ''}")
         request = RunProgram(
             arguments=words,
             stdin=pack(stdin),

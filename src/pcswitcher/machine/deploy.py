@@ -72,7 +72,7 @@ class DeployTimes:
 
 
 @attrs.frozen(kw_only=True)
-class Program:
+class InstalledProgram:
     """A pc-switcher on the other machine's disk."""
 
     version: str
@@ -80,15 +80,15 @@ class Program:
 
 
 @attrs.frozen(kw_only=True)
-class Greeting:
+class BootstrapGreeting:
     """What the bootstrap tells of its machine."""
 
     python: str
     executable: str
-    installed: tuple[Program, ...]
-    current: Program | None
+    installed: tuple[InstalledProgram, ...]
+    current: InstalledProgram | None
 
-    def newest(self) -> Program | None:
+    def newest(self) -> InstalledProgram | None:
         """What counts as the version there: the command in PATH, else the newest one deployed. Raises FormatError."""
         return self.current or max(self.installed, key=lambda program: Version.parse(program.version), default=None)
 
@@ -139,7 +139,7 @@ async def deploy(
     outcome = choose(greeting, bundle, hostname, here, ephemeral=ephemeral)
     sent = 0
     if outcome is not DeployOutcome.SAME:
-        program = Program(version=bundle.version, digest=bundle.digest)
+        program = InstalledProgram(version=bundle.version, digest=bundle.digest)
         if program in greeting.installed and not ephemeral:
             await conversation.use(program)
         else:
@@ -158,7 +158,7 @@ async def deploy(
     )
 
 
-def choose(greeting: Greeting, bundle: Bundle, hostname: str, here: str, *, ephemeral: bool) -> DeployOutcome:
+def choose(greeting: BootstrapGreeting, bundle: Bundle, hostname: str, here: str, *, ephemeral: bool) -> DeployOutcome:
     """Decide what a deployment does (requirement D1). Raises CheckError when the program there is newer."""
     try:
         before = greeting.newest()
@@ -191,7 +191,7 @@ class _Conversation:
         self._hostname = hostname
         self._times = times
 
-    async def greeting(self) -> Greeting:
+    async def greeting(self) -> BootstrapGreeting:
         """Wait for the first line, past what a login shell may print before it."""
         noise = 0
         async with self._patience(self._times.greeting, "did not start our program"):
@@ -208,12 +208,12 @@ class _Conversation:
             f"make this print one word only: ssh {self._hostname} echo ready",
         )
 
-    async def use(self, program: Program) -> None:
+    async def use(self, program: InstalledProgram) -> None:
         """Have a program that is there already made the command."""
         await self._order({"do": "use", "version": program.version, "digest": program.digest})
         await self._done("use")
 
-    async def install(self, program: Program, data: bytes, *, ephemeral: bool) -> None:
+    async def install(self, program: InstalledProgram, data: bytes, *, ephemeral: bool) -> None:
         """Send a program and wait until it is verified and in its place."""
         order: dict[str, JsonValue] = {
             "do": "install",
@@ -251,10 +251,10 @@ class _Conversation:
         if answer != {"done": order}:
             raise ProtocolError(f"{self._hostname} gave an unexpected answer during the installation")
 
-    def _greeting_of(self, fields: dict[str, JsonValue]) -> Greeting:
+    def _greeting_of(self, fields: dict[str, JsonValue]) -> BootstrapGreeting:
         self._refuse_error(fields)
         try:
-            return from_json(Greeting, fields)
+            return from_json(BootstrapGreeting, fields)
         except FormatError as error:
             raise ProtocolError(f"{self._hostname} greets in an unknown way: {error.message}") from error
 

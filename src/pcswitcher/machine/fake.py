@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pcswitcher.machine.agent import Agent, allowed_packages
 from pcswitcher.machine.api import Completed, MachineFacts
 from pcswitcher.machine.connection import AgentMachine, Liveness
-from pcswitcher.machine.process import Capture, Program, Sink
+from pcswitcher.machine.process import KeptOutput, Program, Sink
 from pcswitcher.machine.wire import MemoryWire
 from pcswitcher.model.errors import ProgramError, ProgramTimeoutError
 from pcswitcher.model.text import escape
@@ -90,7 +90,7 @@ class _Programs:
             raise ProgramError(
                 f"{machine}: {program.title} cannot be started: No such file or directory", f"install it on {machine}"
             )
-        capture = Capture(f"{machine}: {program.title}")
+        capture = KeptOutput(f"{machine}: {program.title}")
         try:
             async with asyncio.timeout(program.timeout):
                 status = await pretended(program, sink or capture)

@@ -63,7 +63,7 @@ def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
     return {"PATH": CLEAN_PATH, "LC_ALL": "C.UTF-8", "HOME": "/root", **extra}
 
 
-class Capture:
+class KeptOutput:
     """Keeps a program's output, up to CAPTURE_LIMIT bytes."""
 
     def __init__(self, title: str) -> None:
@@ -89,7 +89,7 @@ async def run_program(machine: str, program: Program, sink: Sink | None) -> Comp
     """
     if not program.arguments:
         raise ProgramError(f"{machine}: {program.title} cannot be started")
-    capture = Capture(f"{machine}: {program.title}")
+    capture = KeptOutput(f"{machine}: {program.title}")
     try:
         process = await asyncio.create_subprocess_exec(
             *program.arguments,

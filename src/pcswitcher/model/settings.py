@@ -11,7 +11,7 @@ from enum import StrEnum
 import attrs
 
 
-class HomeLayout(StrEnum):
+class TreeKind(StrEnum):
     """Where the home folders of a tree are."""
 
     HOMES = "homes"
@@ -43,7 +43,7 @@ class TreeSettings:
     """One directory tree that is synced."""
 
     path: str = attrs.field(validator=_check_path)
-    homes: HomeLayout
+    homes: TreeKind
 
 
 @attrs.frozen(kw_only=True)
@@ -52,8 +52,8 @@ class FilesSettings:
 
     trees: tuple[TreeSettings, ...] = attrs.field(
         default=(
-            TreeSettings(path="/home", homes=HomeLayout.HOMES),
-            TreeSettings(path="/root", homes=HomeLayout.HOME),
+            TreeSettings(path="/home", homes=TreeKind.HOMES),
+            TreeSettings(path="/root", homes=TreeKind.HOME),
         ),
         validator=_check_apart,
         metadata={

@@ -56,7 +56,7 @@ class ScopeSubvolume:
 
 
 @attrs.frozen(kw_only=True)
-class TreePlace:
+class PlacedTree:
     """Where a synced tree is: in which subvolume, and at which path inside it (empty: the subvolume itself)."""
 
     tree: bytes
@@ -111,7 +111,7 @@ class Layout:
 
     snapshots: SnapshotsPlace
     top_level: TopLevel | None
-    trees: tuple[TreePlace, ...]
+    trees: tuple[PlacedTree, ...]
     subvolumes: tuple[ScopeSubvolume, ...]
     uncovered: tuple[Uncovered, ...]
     problems: tuple[LayoutProblem, ...]
@@ -128,7 +128,7 @@ class Layout:
             hints = dict.fromkeys(problem.hint for problem in blocking if problem.hint)
             raise CheckError("; ".join(problem.message for problem in blocking), "; ".join(hints))
 
-    def place_of(self, tree: bytes) -> TreePlace:
+    def place_of(self, tree: bytes) -> PlacedTree:
         """Where a synced tree is. Raises SnapshotError for one that was not asked for or has a problem."""
         for place in self.trees:
             if place.tree == tree:
@@ -138,7 +138,7 @@ class Layout:
 
 def place_tree(
     machine: str, mount: Mount, tree: bytes, identity: int, subvolumes: Sequence[ListedSubvolume]
-) -> TreePlace:
+) -> PlacedTree:
     """Decide in which subvolume ``tree`` is, and where in it.
 
     ``mount`` covers the tree, ``identity`` is the id of the subvolume that the tree's directory lies in (that of
@@ -160,7 +160,7 @@ def place_tree(
             f"{machine}: {shown} is not where the mount table says: in /{escape(path)}, not in /{escape(found.path)}",
             f"restart {machine}",
         )
-    return TreePlace(tree=tree, subvolume=subvolume_name(found.path), inside=inside)
+    return PlacedTree(tree=tree, subvolume=subvolume_name(found.path), inside=inside)
 
 
 def refuse_filesystem(machine: str, mount: Mount, tree: bytes, place: SnapshotsPlace) -> None:
@@ -237,7 +237,7 @@ def find_top_level(mounts: Sequence[Mount], device: str) -> TopLevel | None:
 def find_uncovered(
     mounts: Sequence[Mount],
     scope: Sequence[ScopeSubvolume],
-    trees: Sequence[TreePlace],
+    trees: Sequence[PlacedTree],
     subvolumes: Sequence[ListedSubvolume],
     snapshots_id: int,
 ) -> tuple[Uncovered, ...]:
@@ -264,7 +264,7 @@ def find_uncovered(
 
 def _find_nested(
     scope: Sequence[ScopeSubvolume],
-    trees: Sequence[TreePlace],
+    trees: Sequence[PlacedTree],
     subvolumes: Sequence[ListedSubvolume],
     snapshots_id: int,
 ) -> list[Uncovered]:
@@ -333,7 +333,7 @@ def _uncovered_problem(machine: str, directory: bytes, group: Sequence[Uncovered
     )
 
 
-def _tree_holding(trees: Sequence[TreePlace], subvolume: str, below: bytes) -> bytes:
+def _tree_holding(trees: Sequence[PlacedTree], subvolume: str, below: bytes) -> bytes:
     """The synced tree in which the path ``below`` the root of a subvolume stands; empty when it is in none."""
     holding = [
         tree.tree

@@ -12,10 +12,10 @@ from pcswitcher.snapshots.ioctls import ListedSubvolume, machine_name
 from pcswitcher.snapshots.layout import (
     Layout,
     LayoutProblem,
+    PlacedTree,
     PlaceKind,
     ScopeSubvolume,
     SnapshotsPlace,
-    TreePlace,
     find_top_level,
     find_uncovered,
     place_problem,
@@ -93,7 +93,7 @@ def read_machine_layout(place_path: bytes, trees: Sequence[bytes]) -> Layout:
     if wrong is not None:
         problems.append(wrong)
     subvolumes = _subvolumes_of(place)
-    places: list[TreePlace] = []
+    places: list[PlacedTree] = []
     scope: dict[str, ScopeSubvolume] = {}
     for tree in trees:
         try:
@@ -159,7 +159,7 @@ def _find_tree(
     place: SnapshotsPlace,
     tree: bytes,
     subvolumes: Sequence[ListedSubvolume],
-) -> TreePlace:
+) -> PlacedTree:
     """Find the subvolume that holds ``tree``. Raises CheckError saying why it cannot be snapshotted."""
     shown = escape(tree)
     real = os.path.realpath(tree)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pcswitcher.model.errors import SettingsError
-from pcswitcher.model.settings import FilesSettings, HomeLayout, Settings, TreeSettings
+from pcswitcher.model.settings import FilesSettings, Settings, TreeKind, TreeSettings
 from pcswitcher.run.settings import default_file, load_settings, parse_settings, section_types
 
 
@@ -51,7 +51,7 @@ WRONG = [
     ("[[files]]\nmax_deletions = 1", 1, "files is a table"),
     ("[files.trees]\nx = 1", 1, "not of the expected form"),
     ('[files]\n\n[[files.trees]]\npath = 1\nhomes = "home"', 3, "expected text"),
-    ('[files]\ntrees = [{path = "/srv", homes = "flat"}]', 2, "not a valid HomeLayout"),
+    ('[files]\ntrees = [{path = "/srv", homes = "flat"}]', 2, "not a valid TreeKind"),
     ('[files]\ntrees = [{path = "srv", homes = "home"}]', 2, "no absolute path"),
     ('[files]\ntrees = [{path = "/", homes = "home"}]', 2, "no absolute path"),
     ('[files]\ntrees = [{path = "/home/../etc", homes = "home"}]', 2, "no absolute path"),
@@ -109,5 +109,5 @@ def test_what_is_in_range_is_taken(deletions: int, percent: int, paths: list[str
     assert parse_settings(text, "config.toml").files == FilesSettings(
         max_deletions=deletions,
         max_deletion_percent=percent,
-        trees=tuple(TreeSettings(path=path, homes=HomeLayout.HOME) for path in paths),
+        trees=tuple(TreeSettings(path=path, homes=TreeKind.HOME) for path in paths),
     )

@@ -16,11 +16,11 @@ from pcswitcher.snapshots.ioctls import ListedSubvolume
 from pcswitcher.snapshots.layout import (
     Layout,
     LayoutProblem,
+    PlacedTree,
     PlaceKind,
     ScopeSubvolume,
     SnapshotsPlace,
     TopLevel,
-    TreePlace,
     Uncovered,
     UncoveredKind,
     find_top_level,
@@ -178,8 +178,8 @@ def test_nested_subvolumes_are_named_once_with_what_is_below_them() -> None:
         (275, 258, b"@snapshots/pc-switcher/0001/pre-@"),
     )
     trees = (
-        TreePlace(tree=b"/home", subvolume="@home", inside=b""),
-        TreePlace(tree=b"/root", subvolume="@", inside=b"root"),
+        PlacedTree(tree=b"/home", subvolume="@home", inside=b""),
+        PlacedTree(tree=b"/root", subvolume="@", inside=b"root"),
     )
     found = find_uncovered(
         table("flat"), (scope("@home", 257, b"/home"), scope("@", 256, b"/")), trees, subvolumes, 258
@@ -207,14 +207,14 @@ def test_a_nested_subvolume_that_is_in_scope_itself_is_not_named() -> None:
 
 def test_the_top_level_in_scope_names_what_is_nested_in_it() -> None:
     """S1: a filesystem without a layout, mounted at its top level."""
-    tree = TreePlace(tree=b"/home", subvolume="/", inside=b"home")
+    tree = PlacedTree(tree=b"/home", subvolume="/", inside=b"home")
     found = find_uncovered((), (scope("/", 5, b"/"),), (tree,), listed((300, 5, b"home/sam/vm")), 0)
     assert [(item.path, item.tree) for item in found] == [(b"/home/sam/vm", b"/home")]
 
 
 def test_mounts_inside_a_tree_are_named_and_mounts_elsewhere_are_not() -> None:
     """F6, faults row 37."""
-    trees = (TreePlace(tree=b"/home", subvolume="@home", inside=b""),)
+    trees = (PlacedTree(tree=b"/home", subvolume="@home", inside=b""),)
     found = find_uncovered(table("nested_docker"), (scope("@home", 257, b"/home"),), trees, FLAT, 258)
     assert [(item.path, item.kind, item.what) for item in found] == [
         (b"/home/sam/Cloud", UncoveredKind.MOUNT, "fuse.rclone")
@@ -228,7 +228,7 @@ def test_hundreds_of_subvolumes_in_one_directory_are_one_warning() -> None:
     """U4, faults row 37: a container tool's storage in a home."""
     rows = [(300 + number, 257, b"@home/sam/layers/%03d" % number) for number in range(200)]
     subvolumes = listed((257, 5, b"@home"), *rows, (900, 300, b"@home/sam/layers/000/inner"), (901, 257, b"@home/vm"))
-    trees = (TreePlace(tree=b"/home", subvolume="@home", inside=b""),)
+    trees = (PlacedTree(tree=b"/home", subvolume="@home", inside=b""),)
     found = find_uncovered((), (scope("@home", 257, b"/home"),), trees, subvolumes, 0)
     assert len(found) == 201
     layers, single = uncovered_problems("atlas", found)
@@ -241,8 +241,8 @@ def test_hundreds_of_subvolumes_in_one_directory_are_one_warning() -> None:
 def test_a_mount_that_is_a_tree_of_its_own_is_not_named() -> None:
     """F1: any configured tree."""
     trees = (
-        TreePlace(tree=b"/home", subvolume="@home", inside=b""),
-        TreePlace(tree=b"/home/sam/Cloud", subvolume="@cloud", inside=b""),
+        PlacedTree(tree=b"/home", subvolume="@home", inside=b""),
+        PlacedTree(tree=b"/home/sam/Cloud", subvolume="@cloud", inside=b""),
     )
     assert find_uncovered(table("nested_docker"), (), trees, (), 0) == ()
 
@@ -252,8 +252,8 @@ def example_layout(*problems: LayoutProblem) -> Layout:
         snapshots=PLACE,
         top_level=TopLevel(path=None, device=b"/dev/sda2"),
         trees=(
-            TreePlace(tree=b"/home", subvolume="@home", inside=b""),
-            TreePlace(tree=b"/root", subvolume="@", inside=b"root"),
+            PlacedTree(tree=b"/home", subvolume="@home", inside=b""),
+            PlacedTree(tree=b"/root", subvolume="@", inside=b"root"),
         ),
         subvolumes=(scope("@home", 257, b"/home"), scope("@", 256, b"/")),
         uncovered=(

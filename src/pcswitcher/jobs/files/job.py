@@ -12,16 +12,14 @@ from pcswitcher.files.change import Action, FileChange, TreeDelta
 from pcswitcher.files.engine import ApplyProgress, ApplyReport, TreePlace
 from pcswitcher.files.guards import GuardFinding, GuardKind, GuardLimits, check_delta
 from pcswitcher.files.manifest import Capture
-from pcswitcher.files.rule import RuleTexts, TreeKind
+from pcswitcher.files.rule import RuleTexts
 from pcswitcher.files.rules import explain
 from pcswitcher.jobs.api import Explanation, Finding, Gate, Job, JobPlan, JobReport, Severity, World
 from pcswitcher.jobs.files.rules import load_rule_texts
 from pcswitcher.jobs.files.why import decide
 from pcswitcher.model.events import Level, Outcome, Progress
-from pcswitcher.model.settings import FilesSettings, HomeLayout, Settings, TreeSettings
+from pcswitcher.model.settings import FilesSettings, Settings, TreeSettings
 from pcswitcher.model.text import escape, human_count, human_size
-
-KINDS = {HomeLayout.HOMES: TreeKind.HOMES, HomeLayout.HOME: TreeKind.HOME}
 
 
 @attrs.frozen
@@ -249,4 +247,4 @@ def _tell_progress(world: World, job: str, step: ApplyProgress) -> None:
 
 def _tree(settings: TreeSettings) -> Tree:
     path = os.fsencode(settings.path.rstrip("/"))
-    return Tree(path, load_rule_texts(path, KINDS[settings.homes]))
+    return Tree(path, load_rule_texts(path, settings.homes))
