@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from pclab import product
+from pclab.driving import assert_quiet, first_sync
 from pclab.machine import LabMachine
 
 
@@ -46,3 +49,24 @@ def ssh_to_lab(vega: LabMachine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     shim.write_text(f'#!/bin/sh\nexec {" ".join(command)} "$@"\n')
     shim.chmod(0o755)
     monkeypatch.setenv("PATH", f"{shim.parent}:{os.environ['PATH']}")
+
+
+@pytest.fixture(scope="module")
+def installed(atlas: LabMachine, vega: LabMachine, bundle: Path) -> None:
+    """The program on atlas and nowhere else, the tools of the lab on both."""
+    product.install(atlas, bundle)
+    for machine in (atlas, vega):
+        product.carry_tools(machine)
+
+
+@pytest.fixture(scope="module")
+def synced(installed: None, atlas: LabMachine, vega: LabMachine) -> None:
+    """Atlas was synced to vega once."""
+    first_sync(atlas, vega)
+
+
+@pytest.fixture
+def quiet_after(atlas: LabMachine, vega: LabMachine) -> Iterator[None]:
+    """After the test nothing of ours runs on either PC."""
+    yield
+    assert_quiet(atlas, vega)
