@@ -1,26 +1,15 @@
-"""Reading back what was applied, and digests of content for those who want to be sure."""
+"""Reading back what was applied, and comparing it with what was planned."""
 
 from __future__ import annotations
 
-import errno
-import hashlib
-import os
-import stat
 from collections.abc import Iterable, Mapping
 
 import attrs
 
 from pcswitcher.files.change import Action, FileChange
 from pcswitcher.files.comparison import differences
-from pcswitcher.files.descent import Descent
 from pcswitcher.files.entry import parent_of, split_records, unpack_record
 from pcswitcher.files.manifest import Block
-from pcswitcher.machine.api import Context, exposed
-from pcswitcher.model.errors import SnapshotError
-from pcswitcher.model.text import escape
-
-_PIECE = 1024 * 1024
-_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 
 @attrs.frozen
@@ -81,36 +70,3 @@ class ReadBack:
             self.found.append(Difference(change.path, why))
         if change.group and change.action is not Action.METADATA:
             self._groups.setdefault(change.group, set()).add(inodes.get(name, 0))
-
-
-@exposed
-def digest_paths(context: Context, root: bytes, paths: tuple[bytes, ...]) -> tuple[bytes | None, ...]:
-    """BLAKE2b-256 of the content of each path below ``root`` (absolute); None: it is no regular file there.
-
-    Raises GuardError for the root, SnapshotError when a file cannot be read.
-    """
-    digests: list[bytes | None] = []
-    with Descent(root) as descent:
-        for path in paths:
-            context.check_cancelled()
-            try:
-                digests.append(_digest(context, descent, path))
-            except OSError as error:
-                if error.errno not in _ABSENT:
-                    raise SnapshotError(f"{escape(path)} cannot be read: {error.strerror}") from error
-                digests.append(None)
-    return tuple(digests)
-
-
-def _digest(context: Context, descent: Descent, path: bytes) -> bytes | None:
-    name = path.rpartition(b"/")[2]
-    opening = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    parent = descent.open(parent_of(path))
-    if not stat.S_ISREG(os.lstat(name, dir_fd=parent).st_mode):
-        return None
-    digest = hashlib.blake2b(digest_size=32)
-    with os.fdopen(os.open(name, opening, dir_fd=parent), "rb", buffering=0) as file:
-        while piece := file.read(_PIECE):
-            context.check_cancelled()
-            digest.update(piece)
-    return digest.digest()
