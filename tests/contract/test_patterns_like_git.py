@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from pcswitcher.files.rule import TreeKind
 from pcswitcher.files.rules import RuleSet, RuleTexts
 from pcswitcher.model.errors import SettingsError
-from pcswitcher.model.settings import TreeKind
 
 NAMES = (b"a", b"b", b"ab", b"a.b", b"a\n", b"voil\xc3\xa0", b"\xff", b"[", b"*", b"!a", b"#a", b" a", b"a ", b"c\\d")
 GLOBS = (

@@ -6,7 +6,14 @@ from enum import StrEnum
 
 import attrs
 
-from pcswitcher.model.settings import TreeKind
+
+class TreeKind(StrEnum):
+    """Where the home folders of a tree are."""
+
+    HOMES = "homes"
+    """Every directory directly below it is one: /home."""
+    HOME = "home"
+    """It is one itself: /root."""
 
 
 class RuleClass(StrEnum):

@@ -20,9 +20,8 @@ from collections.abc import Iterator
 import attrs
 
 from pcswitcher.files.patterns import PatternIndex, Prefilter
-from pcswitcher.files.rule import Rule, RuleClass, RuleScope, RuleTarget, RuleTexts
+from pcswitcher.files.rule import Rule, RuleClass, RuleScope, RuleTarget, RuleTexts, TreeKind
 from pcswitcher.files.rules_text import SHIPPED, compile_rule, parse_rules
-from pcswitcher.model.settings import TreeKind
 from pcswitcher.model.text import escape, printable
 
 __all__ = [

@@ -12,10 +12,9 @@ from collections.abc import Mapping, Sequence
 import attrs
 
 from pcswitcher.files.patterns import Pattern, compile_pattern
-from pcswitcher.files.rule import Rule, RuleClass, RuleScope, RuleTarget, RuleTexts
+from pcswitcher.files.rule import Rule, RuleClass, RuleScope, RuleTarget, RuleTexts, TreeKind
 from pcswitcher.model.codec import JsonValue, from_json
 from pcswitcher.model.errors import FormatError, SettingsError
-from pcswitcher.model.settings import TreeKind
 from pcswitcher.model.text import escape
 
 SHIPPED = "shipped"

@@ -131,7 +131,21 @@ class PlanLine(Event):
     summary: tuple[str, ...]
     removals: tuple[str, ...]
     """Paths or names that would be removed, escaped."""
+    conflicts: tuple[str, ...] = ()
+    """What the target changed itself, item by item, with what it changed."""
+    marked: int = 0
+    """Items that differ and are left alone because they are machine-specific."""
     warnings: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
+class JobStarted(Event):
+    """A job begins to apply its changes: ``items`` of them, ``size`` bytes to move."""
+
+    job: str
+    title: str
+    items: int
+    size: int
 
 
 @attrs.frozen(kw_only=True)
@@ -155,6 +169,35 @@ class RunFinished(Event):
     message: str
     hint: str = ""
     seconds: float = 0.0
+
+
+@attrs.frozen(kw_only=True)
+class LinkHealth(Event):
+    """How the connection to a machine is: seconds of the last round trip, seconds since it was last heard."""
+
+    machine: str
+    round_trip: float
+    silent: float
+
+
+@attrs.frozen(kw_only=True)
+class FreeSpace(Event):
+    """How much room a filesystem of a machine has, in bytes. ``path``: one of the synced trees on it, escaped."""
+
+    machine: str
+    path: str
+    free: int
+    total: int
+
+
+@attrs.frozen(kw_only=True)
+class Stalled(Event):
+    """A job that makes no progress since so many seconds, and what it waits for, as far as that is known."""
+
+    job: str
+    machine: str
+    seconds: float
+    cause: str
 
 
 def event_name(event: Event) -> str:

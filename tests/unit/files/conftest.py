@@ -24,11 +24,11 @@ from pcswitcher.files.engine import (
     verify,
 )
 from pcswitcher.files.manifest import Capture
+from pcswitcher.files.rule import TreeKind
 from pcswitcher.files.rules import Rule, RuleClass, RuleScope, RuleTexts
 from pcswitcher.files.scan import scan_tree
 from pcswitcher.machine.fake import FakeMachine, FakeProgram, open_fake
 from pcswitcher.machine.process import Program, Sink, run_program
-from pcswitcher.model.settings import TreeKind
 
 T = TypeVar("T")
 

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pcswitcher.files.patterns import compile_pattern
+from pcswitcher.files.rule import TreeKind
 from pcswitcher.files.rules import Rule, RuleClass, RuleScope, RuleSet, RuleTarget, RuleTexts, explain
 from pcswitcher.model.codec import dumps, loads
 from pcswitcher.model.errors import SettingsError
-from pcswitcher.model.settings import TreeKind
 
 NEVER, SYNC, VOLATILE, ASK = RuleClass.NEVER, RuleClass.SYNC, RuleClass.VOLATILE, RuleClass.ASK
 

@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pcswitcher.files.rule import RuleClass, RuleScope, RuleTarget
+from pcswitcher.files.rule import RuleClass, RuleScope, RuleTarget, TreeKind
 from pcswitcher.files.rules_text import parse_rules, parse_shipped, read_user_rules, rule_texts
 from pcswitcher.model.errors import SettingsError
-from pcswitcher.model.settings import TreeKind
 
 SHOWN = "~/.config/pc-switcher/rules"
 

@@ -9,7 +9,7 @@ import platformdirs
 
 from pcswitcher.files.rule import RuleTexts
 from pcswitcher.files.rules_text import ShippedRow, parse_shipped, read_user_rules, rule_texts
-from pcswitcher.model.settings import TreeKind
+from pcswitcher.files.rule import TreeKind
 
 
 def shipped_rows() -> tuple[ShippedRow, ...]:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from pcswitcher.files.patterns import compile_pattern
+from pcswitcher.files.rule import TreeKind
 from pcswitcher.files.rules import RuleClass, RuleSet, RuleTarget
 from pcswitcher.jobs.files.rules import load_rule_texts, shipped_rows
 from pcswitcher.model.codec import dumps
-from pcswitcher.model.settings import TreeKind
 
 REFERENCE = Path(__file__).parents[4] / "docs" / "reference"
 NOWHERE = "/nonexistent/rules"

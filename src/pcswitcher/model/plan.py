@@ -1,0 +1,231 @@
+"""The plan of a run as plain data: what would change, what stands against it, and what a person decided.
+
+A job makes the changes, a face shows them, a person or a policy decides; nobody needs to know more of the others
+than what stands here. ``run.plan`` keeps plans in files.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+
+import attrs
+
+from pcswitcher.model.events import now
+from pcswitcher.model.text import human_size
+
+
+class Gate(StrEnum):
+    """What ``--yes`` does not accept: each needs its own word (``--allow``)."""
+
+    FIRST_SYNC = "first-sync"
+    STALE_SOURCE = "stale-source"
+    DIVERGED_TARGET = "diverged-target"
+    MASS_DELETION = "mass-deletion"
+
+
+class Severity(StrEnum):
+    """Whether a finding stops the run, belongs in front of the person, or only into `doctor`."""
+
+    ADVICE = "advice"
+    WARNING = "warning"
+    BLOCKING = "blocking"
+
+
+@attrs.frozen(kw_only=True)
+class Finding:
+    """Something a check found: on which machine, what and why, and the command that mends it."""
+
+    severity: Severity
+    machine: str
+    message: str
+    hint: str = ""
+    gate: Gate | None = None
+    """The word that accepts it; None: it cannot be accepted."""
+
+    @property
+    def stops(self) -> bool:
+        """Whether it ends the run, whatever anybody says."""
+        return self.severity is Severity.BLOCKING and self.gate is None
+
+
+class Action(StrEnum):
+    """What happens to one item on the target."""
+
+    ADD = "add"
+    CHANGE = "change"
+    METADATA = "metadata"
+    REMOVE = "remove"
+
+    @property
+    def words(self) -> str:
+        """As it stands in a sentence: "12 new"."""
+        return _ACTION_WORDS[self]
+
+
+_ACTION_WORDS = {
+    Action.ADD: "new",
+    Action.CHANGE: "changed",
+    Action.METADATA: "with other metadata",
+    Action.REMOVE: "removed",
+}
+
+
+class Risk(StrEnum):
+    """How much a mistake about this item would cost."""
+
+    LOW = "low"
+    HIGH = "high"
+    """A person should look: it is executed, it guards access, it cannot be made again."""
+
+
+class Decision(StrEnum):
+    """What happens to a change of the plan."""
+
+    APPLY = "apply"
+    """The target's item becomes the source's."""
+    SKIP = "skip"
+    """Nothing happens now; the next run asks again."""
+    KEEP = "keep"
+    """The item is machine-specific: nothing happens, now and later, until `pc-switcher unmark`."""
+
+
+class ConflictPolicy(StrEnum):
+    """Who answers a conflict (``--conflicts``)."""
+
+    ASK = "ask"
+    """The review."""
+    SOURCE = "source"
+    """The source's item is taken."""
+    TARGET = "target"
+    """The target's item stays, now."""
+    STOP = "stop"
+    """The run ends before anything is changed."""
+
+
+@attrs.frozen(kw_only=True)
+class Change:
+    """One line of the plan: what would happen to one item on the target, and why. Text is safe for a terminal."""
+
+    item: str
+    """Names the item within its job, as people read and type it: a path, a package. Unique in the plan of its job."""
+    action: Action
+    before: str = ""
+    """What the target has, in words; empty: nothing."""
+    after: str = ""
+    """What the source has, in words; empty: nothing."""
+    why: str = ""
+    """What differs."""
+    size: int = 0
+    """Bytes that travel for it."""
+    risk: Risk = Risk.LOW
+    conflict: str = ""
+    """What the target changed itself since both last agreed; empty: no conflict."""
+
+
+@attrs.frozen(kw_only=True)
+class Section:
+    """What one job would do."""
+
+    job: str
+    title: str
+    source_state: str
+    """Digest of the state captured on the source: what the plan was made from."""
+    target_state: str
+    changes: Sequence[Change] = ()
+    problems: tuple[str, ...] = ()
+    """Items that differ and will not be made equal, each with its reason."""
+    marked: tuple[str, ...] = ()
+    """Items that differ and are left alone because they are machine-specific."""
+
+    def summary(self) -> tuple[str, ...]:
+        """The changes in words: "12 new (3.4 MiB)"."""
+        return summarise(self.changes)
+
+    def removals(self) -> Iterator[Change]:
+        """What would be removed on the target."""
+        return (change for change in self.changes if change.action is Action.REMOVE)
+
+    def conflicts(self) -> Iterator[Change]:
+        """What the target changed itself."""
+        return (change for change in self.changes if change.conflict)
+
+
+Decisions = Mapping[str, Mapping[str, Decision]]
+"""By job, then by item; an item that is not there is applied, or undecided when it is a conflict."""
+
+PLAN_FORMAT = 1
+
+
+@attrs.frozen(kw_only=True)
+class Plan:
+    """All changes, conflicts and warnings of one run, with the decisions about them."""
+
+    format: int = PLAN_FORMAT
+    source: str
+    """Host name, for people."""
+    target: str
+    source_id: str
+    """Machine id, for decisions."""
+    target_id: str
+    version: str
+    """Of the program that made it."""
+    created: datetime = attrs.field(factory=now)
+    sections: tuple[Section, ...]
+    findings: tuple[Finding, ...] = ()
+    """Of all checks and all jobs, warnings and gates."""
+    decisions: dict[str, dict[str, Decision]] = attrs.field(factory=dict[str, dict[str, Decision]])
+
+    @property
+    def items(self) -> int:
+        """How many items would change."""
+        return sum(len(section.changes) for section in self.sections)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What differs and will not be made equal."""
+        return tuple(problem for section in self.sections for problem in section.problems)
+
+    @property
+    def removals(self) -> int:
+        """How many items would be removed."""
+        return sum(1 for section in self.sections for _ in section.removals())
+
+    def decision(self, job: str, change: Change) -> Decision | None:
+        """What was decided about a change; None: a conflict nobody answered."""
+        explicit = self.decisions.get(job, {}).get(change.item)
+        return explicit if explicit or change.conflict else Decision.APPLY
+
+    def undecided(self) -> tuple[tuple[str, Change], ...]:
+        """Conflicts without an answer, each with its job."""
+        return tuple(
+            (section.job, change)
+            for section in self.sections
+            for change in section.conflicts()
+            if self.decision(section.job, change) is None
+        )
+
+    def deciding(self, job: str, items: Sequence[str], decision: Decision) -> Plan:
+        """The plan with the same decision about ``items`` of one job."""
+        answers = {**self.decisions.get(job, {}), **dict.fromkeys(items, decision)}
+        return attrs.evolve(self, decisions={**self.decisions, job: answers})
+
+    def closed_gates(self, allowed: frozenset[Gate]) -> tuple[Finding, ...]:
+        """What needs its own word and was not given it."""
+        return tuple(each for each in self.findings if each.gate is not None and each.gate not in allowed)
+
+
+def summarise(changes: Sequence[Change]) -> tuple[str, ...]:
+    """Changes in words, by action: "12 new (3.4 MiB)"."""
+    counts: Counter[Action] = Counter()
+    sizes: Counter[Action] = Counter()
+    for change in changes:
+        counts[change.action] += 1
+        sizes[change.action] += change.size
+    return tuple(
+        f"{counts[action]:,} {action.words}" + (f" ({human_size(sizes[action])})" if sizes[action] else "")
+        for action in Action
+        if counts[action]
+    )
