@@ -7,9 +7,8 @@ import os
 
 import platformdirs
 
-from pcswitcher.files.rule import RuleTexts
+from pcswitcher.files.rule import RuleTexts, TreeKind
 from pcswitcher.files.rules_text import ShippedRow, parse_shipped, read_user_rules, rule_texts
-from pcswitcher.files.rule import TreeKind
 
 
 def shipped_rows() -> tuple[ShippedRow, ...]:

@@ -1,0 +1,110 @@
+"""The changes of all trees as lines of the plan, made one by one when somebody looks: there may be a million."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import overload
+
+import attrs
+
+from pcswitcher.files import change as engine
+from pcswitcher.files.change import FileChange, TreeDelta
+from pcswitcher.files.conflicts import Conflict
+from pcswitcher.files.entry import Entry, Kind
+from pcswitcher.files.rule import RuleTexts
+from pcswitcher.jobs.api import Action, Change, Risk, escape, human_size
+
+ACTIONS = {
+    engine.Action.CREATE: Action.ADD,
+    engine.Action.UPDATE: Action.CHANGE,
+    engine.Action.RETYPE: Action.CHANGE,
+    engine.Action.LINK: Action.CHANGE,
+    engine.Action.METADATA: Action.METADATA,
+    engine.Action.DELETE: Action.REMOVE,
+}
+
+
+@attrs.frozen
+class Tree:
+    """One synced tree: its live path on both machines and its rules."""
+
+    path: bytes
+    rules: RuleTexts
+
+    def shown(self, path: bytes) -> str:
+        """A path of the tree as people read it."""
+        return escape(self.path + b"/" + path if path else self.path)
+
+
+@attrs.frozen
+class PlannedTree:
+    """One tree, what differs, and what of it the target changed itself."""
+
+    tree: Tree
+    delta: TreeDelta
+    conflicts: dict[bytes, Conflict] = attrs.field(factory=dict[bytes, Conflict])
+
+
+class FileChanges(Sequence[Change]):
+    """The changes of all trees, tree after tree, each in the order of a walk."""
+
+    def __init__(self, trees: Sequence[PlannedTree]) -> None:
+        self._changes = [(planned, change) for planned in trees for change in planned.delta.changes]
+
+    def __len__(self) -> int:
+        return len(self._changes)
+
+    @overload
+    def __getitem__(self, index: int) -> Change: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Change]: ...
+    def __getitem__(self, index: int | slice) -> Change | Sequence[Change]:
+        if isinstance(index, slice):
+            return [_change(*each) for each in self._changes[index]]
+        return _change(*self._changes[index])
+
+    def find(self, item: str) -> tuple[PlannedTree, FileChange]:
+        """The file change that a line of the plan stands for. Raises KeyError."""
+        for planned, change in self._changes:
+            if planned.tree.shown(change.path) == item:
+                return planned, change
+        raise KeyError(item)
+
+
+def _change(planned: PlannedTree, change: FileChange) -> Change:
+    conflict = planned.conflicts.get(change.path)
+    return Change(
+        item=planned.tree.shown(change.path),
+        action=ACTIONS[change.action],
+        before=describe(change.before),
+        after=describe(change.after),
+        why=", ".join(change.why),
+        size=change.carried_bytes,
+        risk=Risk.HIGH if _gives_rights(change) else Risk.LOW,
+        conflict=conflict.words if conflict else "",
+    )
+
+
+def _gives_rights(change: FileChange) -> bool:
+    """Whether a file that gives rights when run comes, changes or goes."""
+    return any(entry is not None and entry.privileged for entry in (change.before, change.after))
+
+
+def describe(entry: Entry | None) -> str:
+    """What stands at a path, in a few words: kind, size, time; empty for nothing."""
+    if entry is None:
+        return ""
+    if entry.kind is Kind.SYMLINK:
+        return f"symlink to {escape(entry.target)}"
+    if entry.kind is not Kind.FILE:
+        return entry.kind.words
+    return f"file, {human_size(entry.size)}, {moment(entry.mtime_ns)}"
+
+
+def moment(nanoseconds: int) -> str:
+    """A file's time as people read it, in UTC: the machines may live in different zones."""
+    try:
+        return f"{datetime.fromtimestamp(nanoseconds // 10**9, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (ValueError, OverflowError, OSError):  # a file may claim any year
+        return f"{nanoseconds} ns"
