@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import stat
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +15,20 @@ from pcswitcher.machine.lock import Role
 from pcswitcher.model.errors import CheckError, FormatError, PcSwitcherError
 from pcswitcher.model.events import Level, Outcome
 from pcswitcher.run import record
-from pcswitcher.run.record import MachineIdentity, RunRecord, find_record, read_memory, read_records, write_record
+from pcswitcher.run.record import (
+    DETAILS_LIMIT,
+    JobDetails,
+    MachineIdentity,
+    RunDetails,
+    RunRecord,
+    find_record,
+    read_details,
+    read_memory,
+    read_records,
+    within_limit,
+    write_details,
+    write_record,
+)
 
 STARTED = datetime(2026, 5, 1, tzinfo=UTC)
 RECORD = RunRecord(
@@ -89,7 +104,7 @@ def test_a_label_that_leads_elsewhere_is_refused(state: Path, label: str) -> Non
     assert not state.exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"format": 1}', b"\xff", b'{"format": 1, "label": 7}'])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"format": 1}', b"\xff", b'{"format": 2, "label": 7}'])
 def test_a_damaged_record_is_named_and_its_number_not_used_again(state: Path, content: bytes) -> None:
     """Promise 8."""
     write_record(Here(), RECORD, IDENTITY)
@@ -130,3 +145,99 @@ def test_a_run_is_found_by_its_number(words: str) -> None:
 def test_an_unknown_run_is_told_with_the_last_one() -> None:
     with pytest.raises(PcSwitcherError, match="knows no run 8; the last one is 0007"):
         find_record((RECORD,), "8")
+
+
+OLD_RECORD = {
+    "format": 1,
+    "label": "0003",
+    "role": "target",
+    "source": "atlas",
+    "target": "vega",
+    "source_id": "a",
+    "target_id": "v",
+    "user": "sam",
+    "version": "0.1.0",
+    "started": "2026-05-01T00:00:00+00:00",
+    "ended": "2026-05-01T00:01:00+00:00",
+    "outcome": "partial",
+    "message": "3 changes made",
+    "jobs": [{"name": "files", "outcome": "partial", "items": 3, "size": 12, "reason": "1 item stayed"}],
+}
+
+
+def test_a_record_of_format_1_is_read_as_one_of_today(state: Path) -> None:
+    place = state / "runs" / "0003"
+    place.mkdir(parents=True)
+    (place / "run.json").write_text(json.dumps(OLD_RECORD))
+    ((old,), damaged, _) = read_records(str(state))
+    assert (old.format, old.complete, old.changed, old.jobs[0].items, damaged) == (2, True, True, 3, ())
+
+
+@pytest.mark.parametrize(
+    ("outcome", "halfway"),
+    [(None, True), ("failed", True), ("interrupted", True), ("done", False), ("declined", False)],
+)
+def test_a_run_of_format_1_that_may_have_changed_something_counts_as_left_halfway(
+    state: Path, outcome: str | None, halfway: bool
+) -> None:
+    """K3."""
+    place = state / "runs" / "0003"
+    place.mkdir(parents=True)
+    (place / "run.json").write_text(json.dumps({**OLD_RECORD, "outcome": outcome}))
+    assert read_records(str(state))[0][0].halfway is halfway
+
+
+@pytest.mark.parametrize("form", [0, 3, "2", None, [], True])
+def test_a_record_of_a_format_not_known_is_named_and_not_guessed_at(state: Path, form: object) -> None:
+    """Promise 8."""
+    place = state / "runs" / "0003"
+    place.mkdir(parents=True)
+    (place / "run.json").write_text(json.dumps({**OLD_RECORD, "format": form}))
+    assert read_records(str(state)) == ((), ("0003",), 3)
+
+
+def test_a_record_of_another_run_is_named_and_not_taken(state: Path) -> None:
+    """Promise 8: a folder that was copied by hand."""
+    write_record(Here(), RECORD, IDENTITY)
+    (state / "runs" / "0007").rename(state / "runs" / "0009")
+    assert read_records(str(state)) == ((), ("0009",), 9)
+
+
+def test_what_did_not_come_to_its_end_is_unfinished(state: Path) -> None:
+    for label, outcome in (("0007", Outcome.DONE), ("0008", None), ("0009", Outcome.FAILED)):
+        write_record(Here(), attrs.evolve(RECORD, label=label, outcome=outcome), IDENTITY)
+    assert [each.label for each in read_memory(Here()).unfinished] == ["0008"]
+
+
+def test_details_come_back_as_they_were_and_only_root_reads_them(state: Path) -> None:
+    """L3: what names files is nobody else's business."""
+    assert read_details(Here(), "0007") is None
+    details = RunDetails(label="0007", warnings=("little room",), jobs=(JobDetails(name="files", failures=("x: y",)),))
+    write_details(Here(), details)
+    assert read_details(Here(), "0007") == details
+    assert stat.S_IMODE((state / "runs" / "0007" / "details.json").stat().st_mode) == 0o600
+
+
+def test_damaged_details_are_an_error_and_not_none(state: Path) -> None:
+    """Promise 8."""
+    write_details(Here(), RunDetails(label="0007"))
+    (state / "runs" / "0007" / "details.json").write_text("{")
+    with pytest.raises(CheckError, match=r"details\.json cannot be read"):
+        read_details(Here(), "0007")
+
+
+@pytest.mark.parametrize("label", ["..", "../../etc", "", "0007/.."])
+def test_details_of_a_label_that_leads_elsewhere_are_refused(state: Path, label: str) -> None:
+    """Faults row 22."""
+    with pytest.raises(FormatError):
+        write_details(Here(), RunDetails(label=label))
+    with pytest.raises(FormatError):
+        read_details(Here(), label)
+    assert not state.exists()
+
+
+def test_very_many_items_are_counted_and_not_kept() -> None:
+    items = tuple(map(str, range(DETAILS_LIMIT + 1234)))
+    kept = within_limit(items)
+    assert kept == (*items[:DETAILS_LIMIT], "and 1,234 more")
+    assert within_limit(items[:DETAILS_LIMIT]) == items[:DETAILS_LIMIT]
