@@ -53,11 +53,11 @@ lint: $(READY) ## Format, rules, types, layers, spelling, shell
 	shellcheck tools/install-packages .ci/run
 
 unit: $(READY) ## Tests that are safe anywhere, need no other machine and take seconds
-	$(BIN)/pytest tests/unit -m "not slow"
+	$(BIN)/pytest tests/unit -m "not slow and not root"
 
 lab-test: $(BUNDLE) ## Tests on two real PCs in the lab (or on two of yours: docs/lab.md)
 	@$(WHY_ROOT)
-	$(AS_ROOT) $(BIN)/pytest tests/unit -m slow
+	$(AS_ROOT) $(BIN)/pytest tests/unit -m "slow or root"
 	$(AS_ROOT) $(BIN)/pytest tests/contract tests/lab tests/faults --bundle $(BUNDLE)
 
 test: lint unit lab-test ## Everything that must hold

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Generator, Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,53 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "root: needs root on this machine (agents, devices, owners)")
     config.addinivalue_line("markers", "slow: takes seconds; `make unit` leaves it to `make lab-test`")
     config.addinivalue_line("markers", "loop: needs root, btrfs and loop devices on this machine")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what asks for root, so that `make unit` can leave it to `make lab-test`, which is root."""
+    for item in items:
+        if "root" in getattr(item, "fixturenames", ()):
+            item.add_marker("root")
+
+
+MAY_SKIP = tomllib.loads(Path(__file__).with_name("may_skip.toml").read_text(encoding="utf-8"))["may_skip"]
+
+
+def may_skip(test: str, reason: str) -> bool:
+    """Whether ``test`` (a node id) may be left out for ``reason``; in CI nothing may."""
+    if os.environ.get("CI"):
+        return False
+    return any(
+        reason.startswith(each["reason"]) and any(fnmatch(test, it) for it in each["where"]) for each in MAY_SKIP
+    )
+
+
+def fail_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Make a skip that is not in ``may_skip.toml`` a failure."""
+    if report.skipped:
+        words = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        reason = str(getattr(report, "wasxfail", words)).removeprefix("Skipped: ")
+        if not may_skip(report.nodeid, reason):
+            report.outcome = "failed"
+            report.longrepr = f"left out without being in tests/may_skip.toml: {reason}"
+            vars(report).pop("wasxfail", None)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Hold each test to the list of what may be skipped."""
+    report = yield
+    fail_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Hold each module to the same list."""
+    report = yield
+    fail_skip(report)
+    return report
 
 
 @pytest.fixture
