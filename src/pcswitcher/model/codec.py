@@ -11,9 +11,11 @@ import json
 import math
 from collections.abc import Callable
 from datetime import datetime
+from enum import Enum
 from functools import lru_cache
-from typing import TypeAlias, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
+import attrs
 from cattrs import Converter
 from cattrs.errors import BaseValidationError, StructureHandlerNotFoundError
 from cattrs.v import format_exception, transform_error
@@ -26,16 +28,29 @@ JsonValue: TypeAlias = "dict[str, JsonValue] | list[JsonValue] | str | int | flo
 T = TypeVar("T")
 
 
-def to_json(value: object, shape: object = None) -> JsonValue:
+@attrs.frozen
+class TextForm(Generic[T]):
+    """How a person writes values of a type, where that is not how programs tell them to each other."""
+
+    shape: type[T]
+    read: Callable[[object], T]
+    """Is given text, and whatever else was written in its place. Raises ValueError that says what is expected."""
+    write: Callable[[T], str]
+
+
+TextForms: TypeAlias = tuple[TextForm[object], ...]
+
+
+def to_json(value: object, shape: object = None, forms: TextForms = ()) -> JsonValue:
     """Turn a typed value into plain JSON data. ``shape`` gives the static type where the value alone is not enough."""
-    result: JsonValue = _converter().unstructure(value, unstructure_as=shape)
+    result: JsonValue = _converter(forms).unstructure(value, unstructure_as=shape)
     return result
 
 
-def from_json(shape: type[T], data: JsonValue) -> T:
+def from_json(shape: type[T], data: JsonValue, forms: TextForms = ()) -> T:
     """Build a value of type ``shape`` from JSON data. Raises FormatError naming what does not fit."""
     try:
-        return _converter().structure(data, shape)
+        return _converter(forms).structure(data, shape)
     except BaseValidationError as error:
         raise FormatError("; ".join(transform_error(error, format_exception=_reason))) from error
     except (StructureHandlerNotFoundError, TypeError, ValueError, KeyError, AttributeError) as error:
@@ -73,19 +88,37 @@ def _reason(error: BaseException, shape: type | None) -> str:
             return format_exception(error, shape)
 
 
-@lru_cache(maxsize=1)
-def _converter() -> Converter:
+@lru_cache(maxsize=4)
+def _converter(forms: TextForms = ()) -> Converter:
     converter = Converter(forbid_extra_keys=True, omit_if_default=False)
     converter.register_unstructure_hook(bytes, escape)
     converter.register_unstructure_hook(datetime, datetime.isoformat)
     for shape, read in _READERS.items():
         converter.register_structure_hook(shape, _hook(shape, read))
+    for form in forms:
+        converter.register_unstructure_hook(form.shape, form.write)
+        converter.register_structure_hook(form.shape, _form_hook(form))
     return converter
+
+
+def _form_hook(form: TextForm[T]) -> Callable[[object, object], T]:
+    return lambda data, _: form.read(data)
 
 
 def _hook(shape: type, read: Callable[[object], object]) -> Callable[[object, Callable[[object], object]], object]:
     # cattrs gives subclasses (enums of text and numbers) to the hook of their base.
-    return lambda data, wanted: read(data) if wanted is shape else wanted(read(data))
+    def structure(data: object, wanted: Callable[[object], object]) -> object:
+        value = read(data)
+        if wanted is shape:
+            return value
+        try:
+            return wanted(value)
+        except ValueError as error:
+            names = wanted if isinstance(wanted, type) and issubclass(wanted, Enum) else ()
+            choices = ", ".join(str(each.value) for each in names)
+            raise ValueError(f"{value!r} is none of: {choices}" if choices else str(error)) from error
+
+    return structure
 
 
 def _text(data: object) -> str:

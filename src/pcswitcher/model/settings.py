@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Self, TypeVar
+from typing import Self, TypeVar, cast
 
 import attrs
 
+from pcswitcher.model.codec import TextForm, TextForms
 from pcswitcher.model.events import Level
 from pcswitcher.model.plan import ConflictPolicy
 
@@ -33,7 +34,7 @@ def help_of(field: attrs.Attribute[object]) -> str:
     """The words that explain a field, with its unit and range."""
     words = str(field.metadata.get("help", ""))
     extent = range_words(field)
-    return f"{words} ({extent})" if extent else words
+    return f"{words.rstrip('.')} ({extent})." if extent else words
 
 
 def range_words(field: attrs.Attribute[T]) -> str:
@@ -56,12 +57,15 @@ def _check_range(_: object, field: attrs.Attribute[T], value: T) -> None:
         return
     least, most = field.metadata.get("least"), field.metadata.get("most")
     if (least is not None and value < least) or (most is not None and value > most):
-        raise ValueError(f"{value} is out of range: {range_words(field)}")
+        shown = int(value) if value == int(value) else value
+        raise ValueError(f"{shown} is out of range: {range_words(field)}")
 
 
 _THRESHOLD = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(%|[KMGT]i?B)\s*")
-_UNITS = {"%": 0, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-_UNITS |= {f"{letter}iB": 1024 ** (power + 1) for power, letter in enumerate("KMGT")}
+_UNITS = {
+    **{f"{letter}B": 1000**power for power, letter in enumerate("KMGT", start=1)},
+    **{f"{letter}iB": 1024**power for power, letter in enumerate("KMGT", start=1)},
+}
 
 
 @attrs.frozen
@@ -90,6 +94,29 @@ class Threshold:
     def of(self, total: int) -> int:
         """How many bytes it means on a filesystem of ``total`` bytes."""
         return int(total * self.percent / 100) if self.percent else self.bytes
+
+
+def read_level(data: object) -> Level:
+    """A level by its name, in capitals or not. Raises ValueError naming those there are."""
+    try:
+        return Level[str(data).upper()]
+    except KeyError as error:
+        raise ValueError(f"{data!r} is none of: {', '.join(Level.__members__)}") from error
+
+
+def read_threshold(data: object) -> Threshold:
+    """An amount of space as a person wrote it. Raises ValueError, also for a number without a unit."""
+    return Threshold.parse(str(data))
+
+
+SETTING_FORMS = cast(
+    "TextForms",
+    (
+        TextForm(Level, read_level, lambda level: level.name),
+        TextForm(Threshold, read_threshold, lambda threshold: threshold.text),
+    ),
+)
+"""How a settings file writes what programs write differently."""
 
 
 class Reaction(StrEnum):

@@ -1,129 +1,233 @@
-"""Reading the settings file, and writing it with every default and its comment."""
+"""Reading the settings: the person's file, and the file of what belongs to this PC alone.
+
+Every setting has a default; ``config.toml`` replaces some, ``machine.toml`` beside it replaces some of those. The
+first is carried to the other PC by the job ``settings``, the second never leaves this one.
+"""
 
 from __future__ import annotations
 
 import difflib
-import re
-import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import attrs
-import tomlkit
 
-from pcswitcher.model.codec import JsonValue, from_json, to_json
+from pcswitcher.jobs.registry import AnyJob
+from pcswitcher.model.codec import JsonValue, from_json
 from pcswitcher.model.errors import FormatError, SettingsError
-from pcswitcher.model.settings import Settings, help_of
+from pcswitcher.model.settings import SETTING_FORMS, JobSettings, Settings
+from pcswitcher.model.text import printable
 from pcswitcher.run.paths import shown
+from pcswitcher.run.settings_toml import KeyPath, Lines, TomlError, read_toml
 
-INIT_HINT = "correct it, or write a fresh one: pc-switcher init --force"
+HINT = "correct it, then look with: pc-switcher config check"
+JOBS = "jobs"
+MACHINE_FILE = "machine.toml"
+"""Beside the person's file: what holds for this PC only."""
+
+JobTypes = Mapping[str, type[AnyJob]]
 
 
-def load_settings(path: Path) -> Settings:
-    """Read the settings; without a file all are defaults. Raises SettingsError naming file and line."""
+@attrs.frozen(kw_only=True)
+class Table:
+    """One table of the settings file."""
+
+    path: KeyPath
+    """``("run",)``, ``("jobs", "files")``."""
+    help: str
+    kind: type[attrs.AttrsInstance]
+
+    @property
+    def name(self) -> str:
+        """As it stands in the file: ``jobs.files``."""
+        return ".".join(self.path)
+
+    @property
+    def fields(self) -> tuple[attrs.Attribute[object], ...]:
+        """Its settings."""
+        fields: tuple[attrs.Attribute[object], ...] = attrs.fields(self.kind)
+        return fields
+
+    def of(self, settings: Settings) -> attrs.AttrsInstance:
+        """The values of this table in ``settings``."""
+        if self.path[0] == JOBS:
+            return settings.jobs[self.path[1]]
+        values: attrs.AttrsInstance = getattr(settings, self.path[0])
+        return values
+
+
+@attrs.frozen(kw_only=True)
+class SettingsText:
+    """A settings file: its name for people, and what is in it."""
+
+    name: str
+    text: str
+
+
+@attrs.frozen(kw_only=True)
+class SettingsInForce:
+    """The settings, and which file set what."""
+
+    settings: Settings
+    origins: Mapping[tuple[str, str], str]
+    """By the table's name and the key: the file it was set in. What is not there has its default."""
+
+
+def tables(job_types: JobTypes) -> tuple[Table, ...]:
+    """Every table of a settings file, one per job among them."""
+    core = [
+        Table(path=(field.name,), help=str(field.metadata["help"]), kind=type(getattr(Settings(), field.name)))
+        for field in attrs.fields(Settings)
+        if field.name != JOBS
+    ]
+    jobs = [Table(path=(JOBS, name), help=_job_help(job), kind=job.settings_type) for name, job in job_types.items()]
+    return (*core, *jobs)
+
+
+def _job_help(job: type[AnyJob]) -> str:
+    own = "" if job.settings_type is JobSettings else job.settings_type.__doc__ or ""
+    return " ".join(filter(None, (f"The job {job.name}: {job.title}.", own.strip().partition("\n")[0])))
+
+
+def load_settings(path: Path, job_types: JobTypes) -> Settings:
+    """Read the settings in force; a file that is not there changes nothing. Raises SettingsError: file and line."""
+    return load_in_force(path, job_types).settings
+
+
+def load_in_force(path: Path, job_types: JobTypes) -> SettingsInForce:
+    """Read the person's file at ``path`` and this PC's own beside it. Raises SettingsError with every problem."""
+    texts = [read_text(each) for each in (path, path.with_name(MACHINE_FILE))]
+    return parse_settings([text for text in texts if text is not None], job_types)
+
+
+def read_text(path: Path) -> SettingsText | None:
+    """Read one settings file; None when there is none. Raises SettingsError."""
     try:
-        text = path.read_text("utf-8")
+        return SettingsText(name=shown(path), text=path.read_text("utf-8"))
     except FileNotFoundError:
-        return Settings()
+        return None
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{shown(path)} cannot be read: {error}", "it must be readable UTF-8 text") from error
-    return parse_settings(text, shown(path))
 
 
-def parse_settings(text: str, name: str) -> Settings:
-    """Read settings from TOML. ``name`` is the file for people. Raises SettingsError."""
+def parse_settings(texts: Sequence[SettingsText], job_types: JobTypes) -> SettingsInForce:
+    """Put settings together from TOML, later texts over earlier ones.
+
+    Raises SettingsError that tells every mistake of every text, each with its file and line.
+    """
+    known = tables(job_types)
+    given: dict[str, dict[str, JsonValue]] = {table.name: {} for table in known}
+    origins: dict[tuple[str, str], str] = {}
+    problems: list[_Problem] = []
+    for text in texts:
+        values, found = _check(text, known)
+        problems += found
+        for table, pairs in values.items():
+            given[table].update(pairs)
+            origins.update({(table, key): text.name for key in pairs})
+    # What is right key by key can still be wrong together: a job's own types may say so.
+    problems += [] if problems else _try_together(known, given, origins)
+    if problems:
+        raise _error(problems)
+    core: dict[str, JsonValue] = {table.name: given[table.name] for table in known if table.path[0] != JOBS}
+    jobs = {
+        name: from_json(job.settings_type, given[f"{JOBS}.{name}"], SETTING_FORMS) for name, job in job_types.items()
+    }
+    return SettingsInForce(settings=attrs.evolve(from_json(Settings, core, SETTING_FORMS), jobs=jobs), origins=origins)
+
+
+@attrs.frozen
+class _Problem:
+    place: str
+    words: str
+    hint: str = ""
+
+
+def _error(problems: Sequence[_Problem]) -> SettingsError:
+    """One error for all that is wrong: a single problem with its own hint, several line by line."""
+    if len(problems) == 1:
+        only = problems[0]
+        return SettingsError(f"{only.place}: {only.words}", only.hint or HINT)
+    lines = [f"{each.place}: {each.words}" + (f" ({each.hint})" if each.hint else "") for each in problems]
+    return SettingsError("\n".join(lines), HINT)
+
+
+def _check(text: SettingsText, known: Sequence[Table]) -> tuple[dict[str, dict[str, JsonValue]], list[_Problem]]:
+    """One text alone: its values by table, and everything that is wrong with it in the order of its lines."""
     try:
-        document: dict[str, JsonValue] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{name}: {error}", INIT_HINT) from error
-    place = _Place(text, name)
-    kinds = section_types()
-    place.refuse_unknown(document, kinds, "")
-    sections: dict[str, JsonValue] = {}
-    for section, kind in kinds.items():
-        given = document.get(section, {})
-        if not isinstance(given, dict):
-            raise SettingsError(f"{place.of(section, '')}: {section} is a table", f"write [{section}]")
-        place.refuse_unknown(given, [field.name for field in attrs.fields(kind)], section)
-        sections[section] = {**_defaults(section), **given}
-        for key in given:
-            place.try_one(section, key, kind, given)
-    return from_json(Settings, sections)
+        document = read_toml(text.text)
+    except TomlError as error:
+        return {}, [_Problem(f"{text.name}, line {error.line}", error.words)]
+    values: dict[str, dict[str, JsonValue]] = {}
+    found: list[tuple[KeyPath, str, str]] = [*_unknown_tables(document, known)]
+    for table in known:
+        pairs = _table_of(document, table)
+        if isinstance(pairs, dict):
+            values[table.name] = pairs
+            found += _check_table(table, pairs)
+        elif pairs is not None:
+            found.append((table.path, f"{table.name} is a table", f"write [{table.name}]"))
+    lines = Lines.of(text.text)
+    return values, [
+        _Problem(f"{text.name}, line {lines.find(path)}", printable(words), printable(hint))
+        for path, words, hint in sorted(found, key=lambda each: lines.find(each[0]))
+    ]
 
 
-def default_file() -> str:
-    """The settings file with every setting at its default, commented out and explained."""
-    lines = ["# Settings of pc-switcher. Every setting is at its default; to change one, remove its first #.", ""]
-    for section in attrs.fields(Settings):
-        lines += [f"# {help_of(section)}", f"[{section.name}]"]
-        defaults = _defaults(section.name)
-        for field in attrs.fields(section_types()[section.name]):
-            lines += [f"# {help_of(field)}", f"#{_assignment(field.name, defaults[field.name])}", ""]
-    return "\n".join(lines)
+def _table_of(document: Mapping[str, JsonValue], table: Table) -> JsonValue:
+    if table.path[0] != JOBS:
+        return document.get(table.path[0])
+    jobs = document.get(JOBS)
+    return jobs.get(table.path[1]) if isinstance(jobs, dict) else None
 
 
-def section_types() -> dict[str, type[attrs.AttrsInstance]]:
-    """The tables of the settings file by name, each with its type."""
-    return {field.name: type(getattr(Settings(), field.name)) for field in attrs.fields(Settings)}
-
-
-class _Place:
-    """Finds where in the file something stands."""
-
-    def __init__(self, text: str, name: str) -> None:
-        self._lines = text.splitlines()
-        self._name = name
-
-    def of(self, section: str, key: str) -> str:
-        """File and line of a key, or of a table when the key is empty."""
-        wanted, inside = (f"{section}.{key}" if key else section), ""
-        for number, line in enumerate(self._lines, start=1):
-            header = re.match(r"\s*\[+\s*([\w.\"-]+)", line)
-            assigned = re.match(r"\s*([\w.\"-]+)\s*=", line)
-            if header:
-                inside = header[1]
-            elif not assigned:
-                continue
-            path = header[1] if header else ".".join(filter(None, (inside, assigned[1] if assigned else "")))
-            if f"{path}.".replace('"', "").startswith(f"{wanted}."):
-                return f"{self._name}, line {number}"
-        return self._name
-
-    def refuse_unknown(self, given: Iterable[str], known: Iterable[str], section: str) -> None:
-        """Raise SettingsError for the first key that is not known, naming the nearest one that is."""
-        names = list(known)
-        for key in given:
+def _unknown_tables(document: Mapping[str, JsonValue], known: Sequence[Table]) -> Iterator[tuple[KeyPath, str, str]]:
+    core = [table.name for table in known if table.path[0] != JOBS]
+    names = [table.path[1] for table in known if table.path[0] == JOBS]
+    for key in document:
+        if key in names and key not in core:
+            yield (key,), f"there is no setting {key}", f"the job's table is [{JOBS}.{key}]"
+        elif key not in {JOBS, *core}:
+            yield (key,), f"there is no setting {key}", _nearest(key, (*core, JOBS))
+    jobs = document.get(JOBS)
+    if isinstance(jobs, dict):
+        for key in jobs:
             if key not in names:
-                nearest = difflib.get_close_matches(key, names, n=1)
-                where = self.of(section, key) if section else self.of(key, "")
-                raise SettingsError(
-                    f"{where}: there is no setting {key}" + (f" in [{section}]" if section else ""),
-                    f"did you mean {nearest[0]}?" if nearest else f"there are: {', '.join(names)}",
-                )
+                yield (JOBS, key), f"no job is called {key}", _nearest(key, names)
+    elif jobs is not None:
+        yield (JOBS,), f"{JOBS} is a table", f"write [{JOBS}.{names[0] if names else 'NAME'}]"
 
-    def try_one(self, section: str, key: str, kind: type[attrs.AttrsInstance], given: dict[str, JsonValue]) -> None:
-        """Raise SettingsError when the value of one key is not of its type."""
+
+def _check_table(table: Table, pairs: Mapping[str, JsonValue]) -> Iterator[tuple[KeyPath, str, str]]:
+    names = [field.name for field in table.fields]
+    for key, value in pairs.items():
+        path = (*table.path, key)
+        if key not in names:
+            yield path, f"there is no setting {key} in [{table.name}]", _nearest(key, names)
+            continue
         try:
-            from_json(kind, {**_defaults(section), key: given[key]})
-        except (FormatError, SettingsError) as error:
-            raise SettingsError(f"{self.of(section, key)}: {key}: {error.message}", INIT_HINT) from error
+            from_json(table.kind, {key: value}, SETTING_FORMS)
+        except FormatError as error:
+            yield path, f"{key}: {_reason(error, key)}", ""
 
 
-def _defaults(section: str) -> dict[str, JsonValue]:
-    values = to_json(getattr(Settings(), section))
-    return values if isinstance(values, dict) else {}
+def _try_together(
+    known: Sequence[Table], given: Mapping[str, dict[str, JsonValue]], origins: Mapping[tuple[str, str], str]
+) -> Iterator[_Problem]:
+    for table in known:
+        try:
+            from_json(table.kind, given[table.name], SETTING_FORMS)
+        except FormatError as error:
+            files = dict.fromkeys(origins[table.name, key] for key in given[table.name])
+            yield _Problem(f"{' and '.join(files)}, [{table.name}]", _reason(error, ""))
 
 
-def _assignment(name: str, value: JsonValue) -> str:
-    """One line of TOML; tables within a list are written inline."""
-    if isinstance(value, list):
-        array = tomlkit.array()
-        for item in value:
-            if isinstance(item, dict):
-                table = tomlkit.inline_table()
-                table.update(item)
-                array.append(table)
-            else:
-                array.append(item)
-        return tomlkit.dumps({name: array}).strip()
-    return tomlkit.dumps({name: value}).strip()
+def _reason(error: FormatError, key: str) -> str:
+    """Why a value does not fit; cattrs adds where within it, which for the value itself goes without saying."""
+    return error.message.replace(f" @ $.{key}[", " @ [").removesuffix(f" @ $.{key}").removesuffix(" @ $")
+
+
+def _nearest(key: str, names: Iterable[str]) -> str:
+    known = list(names)
+    nearest = difflib.get_close_matches(key, known, n=1)
+    return f"did you mean {nearest[0]}?" if nearest else f"there are: {', '.join(known)}"

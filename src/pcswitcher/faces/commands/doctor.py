@@ -12,7 +12,7 @@ from rich.text import Text
 from pcswitcher.faces.commands.output import print_json
 from pcswitcher.faces.terminal import password_asker
 from pcswitcher.jobs.api import Finding, Severity
-from pcswitcher.jobs.registry import job_names, load_jobs
+from pcswitcher.jobs.registry import job_types, make_jobs
 from pcswitcher.model.errors import ExitCode
 from pcswitcher.model.text import human_count, printable
 from pcswitcher.run.bus import Bus
@@ -31,7 +31,8 @@ def doctor(host: str | None = None, /, *, json: Annotated[bool, Parameter(negati
     json
         Print one JSON object per finding.
     """
-    jobs = load_jobs(job_names(), load_settings(config_file()))
+    types = job_types()
+    jobs = make_jobs(tuple(types), load_settings(config_file(), types))
     findings = asyncio.run(examine(host, jobs, Bus(), password_asker()))
     blocking = [each for each in findings if each.severity is Severity.BLOCKING and each.gate is None]
     if json:

@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from pcswitcher.faces.commands.output import print_json
-from pcswitcher.jobs.registry import job_names, load_jobs
+from pcswitcher.jobs.registry import job_types, make_jobs
 from pcswitcher.model.errors import UsageError
 from pcswitcher.model.text import printable
 from pcswitcher.run.paths import config_file
@@ -25,7 +25,8 @@ def why(item: str, /, *, json: Annotated[bool, Parameter(negative="")] = False) 
     json
         Print a JSON object.
     """
-    for job in load_jobs(job_names(), load_settings(config_file())):
+    types = job_types()
+    for job in make_jobs(tuple(types), load_settings(config_file(), types)):
         explanation = job.explain(item)
         if explanation is not None:
             if json:
