@@ -17,6 +17,7 @@ code the program ends with. The edge (``faces``) decides what is shown; everyone
     ├── VerificationError              15   what was applied is not what was planned
     ├── UnsafeStateError               20   rollback advised
     ├── InterruptedRunError           130   Ctrl-C, SIGTERM
+    ├── StoppedRunError                 1   a job told that the run must not go on
     ├── ProtocolError                   1   the other side broke the rules of the wire
     ├── FormatError                     1   a file or message is not of the expected form
     ├── ProgramError                    1   a program ended with a failure
@@ -129,6 +130,10 @@ class InterruptedRunError(PcSwitcherError):
     """A person or the system told the run to stop."""
 
     exit_code = ExitCode.INTERRUPTED
+
+
+class StoppedRunError(PcSwitcherError):
+    """A job told that the run must not go on (a CRITICAL line), or did not stop in its time."""
 
 
 class ProtocolError(PcSwitcherError):

@@ -164,6 +164,8 @@ class Plan:
     """All changes, conflicts and warnings of one run, with the decisions about them."""
 
     format: int = PLAN_FORMAT
+    host: str = ""
+    """The other PC as it was typed: how it is reached."""
     source: str
     """Host name, for people."""
     target: str
@@ -176,6 +178,8 @@ class Plan:
     sections: tuple[Section, ...]
     findings: tuple[Finding, ...] = ()
     """Of all checks and all jobs, warnings and gates."""
+    opened: tuple[Gate, ...] = ()
+    """Gates that were opened by their word when it was reviewed."""
     decisions: dict[str, dict[str, Decision]] = attrs.field(factory=dict[str, dict[str, Decision]])
 
     @property

@@ -197,7 +197,7 @@ def read_memory(context: Context) -> Memory:
 @exposed
 def write_record(context: Context, record: RunRecord, identity: MachineIdentity) -> None:
     """Keep a run's record and the machine's id, durably. Repeating it replaces what was there."""
-    directory = _directory(record.label)
+    directory = run_directory(record.label)
     os.makedirs(STATE_DIRECTORY, 0o755, exist_ok=True)
     if _read_identity() != identity:
         write_file(f"{STATE_DIRECTORY}/machine.json", dumps(identity, indent=1) + "\n")
@@ -208,7 +208,7 @@ def write_record(context: Context, record: RunRecord, identity: MachineIdentity)
 @exposed
 def write_details(context: Context, details: RunDetails) -> None:
     """Keep what only root may read of a run, durably. Repeating it replaces what was there."""
-    directory = _directory(details.label)
+    directory = run_directory(details.label)
     os.makedirs(directory, 0o755, exist_ok=True)
     write_file(f"{directory}/details.json", dumps(details, indent=1) + "\n", mode=0o600)
 
@@ -216,7 +216,7 @@ def write_details(context: Context, details: RunDetails) -> None:
 @exposed
 def read_details(context: Context, label: str) -> RunDetails | None:
     """What only root may read of a run; None when nothing was kept. Raises CheckError when it cannot be read."""
-    path = f"{_directory(label)}/details.json"
+    path = f"{run_directory(label)}/details.json"
     try:
         return loads(RunDetails, Path(path).read_bytes())
     except FileNotFoundError:
@@ -264,7 +264,8 @@ def find_record(records: tuple[RunRecord, ...], label: str) -> RunRecord:
     raise PcSwitcherError(f"this PC knows no run {label}; {last}", "pc-switcher history")
 
 
-def _directory(label: str) -> str:
+def run_directory(label: str) -> str:
+    """Where a machine keeps what it knows of a run. Raises FormatError for what is no label."""
     if not _LABEL.fullmatch(label):
         raise FormatError(f"{label!r} is not the label of a run")
     return f"{STATE_DIRECTORY}/runs/{label}"

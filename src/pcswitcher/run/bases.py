@@ -1,0 +1,247 @@
+"""The base: the state that two machines had in common after their last run, per job, kept on both.
+
+``/var/lib/pc-switcher/bases/<machine id of the other>/<run>-<job>.base`` holds one line of JSON (``BaseHead``) and
+then the job's encoded state. A base counts only where both machines hold one of the same run and digest: it is
+written last in a run, first there, then here, so whatever a crash leaves, the newest one both have is true. The
+two newest of each job are kept.
+
+The base is the state of the *target* after a run. Where all went well that is the source's; where an item was
+skipped or failed it is what the target kept: when the source moves on, the target has still nothing to lose.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import attrs
+
+from pcswitcher.jobs.registry import AnyJob
+from pcswitcher.machine.api import Context, Listener, Machine, exposed
+from pcswitcher.machine.durable import sync_directory
+from pcswitcher.model.codec import dumps, loads
+from pcswitcher.model.errors import CheckError, FormatError
+from pcswitcher.model.plan import Finding, Severity
+from pcswitcher.run.paths import STATE_DIRECTORY
+
+BASE_FORMAT = 1
+KEPT = 2
+"""How many bases of a job are kept: the newest may be on one machine only, after a crash."""
+_PIECE = 512 * 1024
+_HEAD_LIMIT = 64 * 1024
+_FILE = re.compile(r"(\d{4,9})-([A-Za-z0-9_-]{1,60})\.base")
+_PEER = re.compile(r"[A-Za-z0-9-]{1,80}")
+
+
+@attrs.frozen(kw_only=True)
+class BaseHead:
+    """What is known of a base without reading its state."""
+
+    format: int = BASE_FORMAT
+    run: str
+    """Label of the run after which it was true."""
+    job: str
+    state_version: int
+    """Of the job: see ``Job.state_version``."""
+    source_id: str
+    """Machine ids of that run."""
+    target_id: str
+    digest: str
+    """SHA-256 of the encoded state."""
+    size: int
+    """Bytes of the encoded state."""
+    snapshots: tuple[str, ...] = ()
+    """UUIDs of the snapshots on this machine that show the same state: they are held against pruning."""
+
+
+@attrs.frozen(kw_only=True)
+class KeptBases:
+    """The bases a machine keeps: what is known of each, and files that cannot be read."""
+
+    heads: tuple[BaseHead, ...]
+    damaged: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Common:
+    """What two machines have in common: by job, the state; and what a person should know about what is lost."""
+
+    states: Mapping[str, object]
+    heads: Mapping[str, BaseHead]
+    findings: tuple[Finding, ...] = ()
+
+
+@exposed
+def read_heads(context: Context, peer: str) -> KeptBases:
+    """The bases this machine has in common with the machine whose id is ``peer``, oldest first."""
+    return _read_heads(_directory(peer))
+
+
+@exposed
+def read_held(context: Context) -> tuple[str, ...]:
+    """UUIDs of all snapshots of this machine that belong to a base with any other machine."""
+    top = f"{STATE_DIRECTORY}/bases"
+    peers = sorted(os.listdir(top)) if os.path.isdir(top) else []
+    heads = (head for peer in peers if _PEER.fullmatch(peer) for head in _read_heads(f"{top}/{peer}").heads)
+    return tuple(dict.fromkeys(uuid for head in heads for uuid in head.snapshots))
+
+
+@exposed
+def send_state(context: Context, peer: str, run: str, job: str) -> None:
+    """Send the encoded state of a base as the call's stream. Raises FormatError when it is not as its head says."""
+    with open(_path(peer, run, job), "rb") as file:
+        head = loads(BaseHead, file.readline(_HEAD_LIMIT))
+        digest = hashlib.sha256()
+        while piece := file.read(_PIECE):
+            context.check_cancelled()
+            digest.update(piece)
+            context.send(piece)
+    if digest.hexdigest() != head.digest:
+        raise FormatError(f"the base of {job} of run {run} is damaged")
+
+
+@exposed
+def write_state(context: Context, peer: str, head: BaseHead, data: str, first: bool, last: bool) -> None:  # noqa: FBT001 - travels as JSON
+    """Write a base piece by piece (``data``: base64). With the ``last`` piece it counts, durably, and old ones go.
+
+    Raises FormatError when the whole is not what its head says; what was there before then stays.
+    """
+    path = _path(peer, head.run, head.job)
+    directory, new = os.path.dirname(path), f"{path}.new"
+    if first:
+        os.makedirs(directory, 0o700, exist_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | (os.O_TRUNC if first else os.O_APPEND)
+    try:
+        piece = base64.b64decode(data, validate=True)
+    except binascii.Error as error:
+        raise FormatError("a piece of a base is not base64") from error
+    with os.fdopen(os.open(new, flags, 0o600), "wb") as file:
+        if first:
+            file.write(dumps(head).encode("ascii") + b"\n")
+        file.write(piece)
+        if last:
+            file.flush()
+            os.fsync(file.fileno())
+    if last:
+        if _digest(new) != head.digest:
+            os.unlink(new)
+            raise FormatError(f"the base of {head.job} did not arrive whole")
+        os.replace(new, path)
+        _forget_old(directory, head.job)
+        sync_directory(directory)
+
+
+async def read_common(
+    source: Machine, target: Machine, source_id: str, target_id: str, jobs: Sequence[AnyJob]
+) -> Common:
+    """Read what both machines last had in common. What cannot be used is told and counts as not there."""
+    here, there = await asyncio.gather(source.call(read_heads, target_id), target.call(read_heads, source_id))
+    states: dict[str, object] = {}
+    heads: dict[str, BaseHead] = {}
+    findings: list[Finding] = []
+    for job in jobs:
+        head = newest_common(here.heads, there.heads, job.name)
+        if head is None:
+            lost = [each for each in (*here.heads, *there.heads) if each.job == job.name]
+            if lost or any(name.endswith(f"-{job.name}.base") for name in (*here.damaged, *there.damaged)):
+                findings.append(_unusable(source, target, job, "the two machines do not have the same one"))
+            continue
+        try:
+            data = await _read_state(source, target_id, head)
+            states[job.name] = job.decode_state(head.state_version, data)
+            heads[job.name] = head
+        except FormatError as error:
+            findings.append(_unusable(source, target, job, error.message))
+    return Common(states=states, heads=heads, findings=tuple(findings))
+
+
+async def keep_base(machine: Machine, peer: str, head: BaseHead, data: bytes) -> None:
+    """Keep a base on a machine; ``peer`` is the id of the other one. Raises CheckError when it cannot be written."""
+    try:
+        for start, piece, last in _pieces(data):
+            encoded = base64.b64encode(piece).decode("ascii")
+            await machine.call(write_state, peer, head, encoded, start == 0, last)
+    except FormatError as error:
+        raise CheckError(f"{machine.name}: {error.message}", "start the same command again") from error
+
+
+def newest_common(here: Sequence[BaseHead], there: Sequence[BaseHead], job: str) -> BaseHead | None:
+    """The newest base of a job that two machines have alike. Pure."""
+    known = {(head.run, head.digest) for head in there if head.job == job}
+    mine = [head for head in here if head.job == job and (head.run, head.digest) in known]
+    return max(mine, key=lambda head: int(head.run), default=None)
+
+
+def _pieces(data: bytes) -> Iterator[tuple[int, bytes, bool]]:
+    for start in range(0, max(len(data), 1), _PIECE):
+        yield start, data[start : start + _PIECE], start + _PIECE >= len(data)
+
+
+async def _read_state(machine: Machine, peer: str, head: BaseHead) -> bytes:
+    chunks: list[bytes] = []
+    await machine.call_listening(Listener(chunk=chunks.append), send_state, peer, head.run, head.job)
+    return b"".join(chunks)
+
+
+def _unusable(source: Machine, target: Machine, job: AnyJob, reason: str) -> Finding:
+    return Finding(
+        severity=Severity.WARNING,
+        machine=target.name,
+        message=f"{job.title}: what {source.name} and {target.name} last had in common cannot be used ({reason}); "
+        f"what {target.name} changed itself cannot be told from what {source.name} changed",
+        hint="look at every change and removal before you say yes",
+    )
+
+
+def _directory(peer: str) -> str:
+    if not _PEER.fullmatch(peer):
+        raise FormatError(f"{peer!r} is no id of a machine")
+    return f"{STATE_DIRECTORY}/bases/{peer}"
+
+
+def _path(peer: str, run: str, job: str) -> str:
+    name = f"{run}-{job}.base"
+    if not _FILE.fullmatch(name):
+        raise FormatError(f"{name!r} is no name of a base")
+    return f"{_directory(peer)}/{name}"
+
+
+def _read_heads(directory: str) -> KeptBases:
+    heads: list[BaseHead] = []
+    damaged: list[str] = []
+    names = [name for name in os.listdir(directory) if _FILE.fullmatch(name)] if os.path.isdir(directory) else []
+    for name in sorted(names, key=lambda name: int(name.partition("-")[0])):
+        try:
+            with open(f"{directory}/{name}", "rb") as file:
+                line = file.readline(_HEAD_LIMIT)
+                head = loads(BaseHead, line)
+                whole = os.fstat(file.fileno()).st_size == len(line) + head.size
+        except (OSError, FormatError):
+            damaged.append(name)
+            continue
+        if head.format == BASE_FORMAT and whole and name == f"{head.run}-{head.job}.base":
+            heads.append(head)
+        else:
+            damaged.append(name)
+    return KeptBases(heads=tuple(heads), damaged=tuple(damaged))
+
+
+def _digest(path: str) -> str:
+    with open(path, "rb") as file:
+        file.readline(_HEAD_LIMIT)
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _forget_old(directory: str, job: str) -> None:
+    """Leave the newest ones of a job; what is damaged goes with the old."""
+    found = [
+        (int(match[1]), name) for name in os.listdir(directory) if (match := _FILE.fullmatch(name)) and match[2] == job
+    ]
+    for _, name in sorted(found, reverse=True)[KEPT:]:
+        Path(directory, name).unlink(missing_ok=True)
