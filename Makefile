@@ -12,7 +12,7 @@ PACKAGES := $(VENV)/.packages
 BUNDLE := dist/pc-switcher
 SOURCES := $(shell find src -name '*.py' -o -name '*.toml')
 # The lab makes namespaces, loop devices and btrfs filesystems: only root can.
-AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=CI,PC_SWITCHER_EXAMPLES,PC_SWITCHER_LAB_ID,PC_SWITCHER_TEST_PC1_HOST,PC_SWITCHER_TEST_PC2_HOST,PC_SWITCHER_TEST_USER)
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=CI,PC_SWITCHER_EXAMPLES,PC_SWITCHER_LAB_ID,PC_SWITCHER_LAB_MIRROR,PC_SWITCHER_TEST_PC1_HOST,PC_SWITCHER_TEST_PC2_HOST,PC_SWITCHER_TEST_USER)
 
 WHY_ROOT := $(if $(AS_ROOT),echo "sudo: the lab makes namespaces and loop devices and btrfs filesystems",:)
 
