@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import datetime
 from enum import Enum
 from functools import lru_cache
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, Never, TypeAlias, TypeVar
 
 import attrs
 from cattrs import Converter
@@ -21,6 +21,7 @@ from cattrs.errors import BaseValidationError, StructureHandlerNotFoundError
 from cattrs.v import format_exception, transform_error
 
 from pcswitcher.model.errors import FormatError
+from pcswitcher.model.secret import Secret
 from pcswitcher.model.text import escape, unescape
 
 JsonValue: TypeAlias = "dict[str, JsonValue] | list[JsonValue] | str | int | float | bool | None"
@@ -93,6 +94,7 @@ def _converter(forms: TextForms = ()) -> Converter:
     converter = Converter(forbid_extra_keys=True, omit_if_default=False)
     converter.register_unstructure_hook(bytes, escape)
     converter.register_unstructure_hook(datetime, datetime.isoformat)
+    converter.register_unstructure_hook(Secret, _refuse_secret)
     for shape, read in _READERS.items():
         converter.register_structure_hook(shape, _hook(shape, read))
     for form in forms:
@@ -119,6 +121,10 @@ def _hook(shape: type, read: Callable[[object], object]) -> Callable[[object, Ca
             raise ValueError(f"{value!r} is none of: {choices}" if choices else str(error)) from error
 
     return structure
+
+
+def _refuse_secret(_: Secret) -> Never:
+    raise TypeError("a secret becomes no JSON unless it is revealed")
 
 
 def _text(data: object) -> str:
