@@ -7,8 +7,9 @@ first is carried to the other PC by the job ``settings``, the second never leave
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import attrs
 
@@ -25,7 +26,9 @@ JOBS = "jobs"
 MACHINE_FILE = "machine.toml"
 """Beside the person's file: what holds for this PC only."""
 
-JobTypes = Mapping[str, type[AnyJob]]
+JobTypes: TypeAlias = Mapping[str, type[AnyJob]]
+_Mistake: TypeAlias = tuple[KeyPath, str, str]
+"""Where it is, what is wrong, and a hint."""
 
 
 @attrs.frozen(kw_only=True)
@@ -115,32 +118,86 @@ def parse_settings(texts: Sequence[SettingsText], job_types: JobTypes) -> Settin
 
     Raises SettingsError that tells every mistake of every text, each with its file and line.
     """
+    readings = [_read(text) for text in texts]
     known = tables(job_types)
-    given: dict[str, dict[str, JsonValue]] = {table.name: {} for table in known}
-    origins: dict[tuple[str, str], str] = {}
-    problems: list[_Problem] = []
-    for text in texts:
-        values, found = _check(text, known)
-        problems += found
-        for table, pairs in values.items():
-            given[table].update(pairs)
-            origins.update({(table, key): text.name for key in pairs})
-    # What is right key by key can still be wrong together: a job's own types may say so.
-    problems += [] if problems else _try_together(known, given, origins)
+    values = {table.name: _merge(readings, table) for table in known}
+    wrong = {table.name: reason for table in known if (reason := _misfit(table, values[table.name]))}
+    problems = [problem for reading in readings for problem in _problems_of(reading, known, wrong)]
+    # What no key alone is guilty of: a job's own types may check how its settings fit together.
+    problems += [
+        _Problem((), f"{_files(readings, table)}, [{table.name}]", wrong[table.name])
+        for table in known
+        if table.name in wrong and not any(problem.path[: len(table.path)] == table.path for problem in problems)
+    ]
     if problems:
         raise _error(problems)
-    core: dict[str, JsonValue] = {table.name: given[table.name] for table in known if table.path[0] != JOBS}
+    core: dict[str, JsonValue] = {table.name: values[table.name] for table in known if table.path[0] != JOBS}
     jobs = {
-        name: from_json(job.settings_type, given[f"{JOBS}.{name}"], SETTING_FORMS) for name, job in job_types.items()
+        name: from_json(job.settings_type, values[f"{JOBS}.{name}"], SETTING_FORMS) for name, job in job_types.items()
     }
-    return SettingsInForce(settings=attrs.evolve(from_json(Settings, core, SETTING_FORMS), jobs=jobs), origins=origins)
+    return SettingsInForce(
+        settings=attrs.evolve(from_json(Settings, core, SETTING_FORMS), jobs=jobs),
+        origins={
+            (table.name, key): reading.name for reading in readings for table in known for key in reading.pairs(table)
+        },
+    )
+
+
+@attrs.frozen(kw_only=True)
+class _Reading:
+    """One text as TOML; without a document where it is none."""
+
+    name: str
+    document: Mapping[str, JsonValue] = attrs.field(factory=dict[str, JsonValue])
+    lines: Lines = attrs.field(factory=Lines)
+    failure: TomlError | None = None
+
+    def table(self, table: Table) -> JsonValue:
+        """What stands in place of a table; None: nothing."""
+        if table.path[0] != JOBS:
+            return self.document.get(table.path[0])
+        jobs = self.document.get(JOBS)
+        return jobs.get(table.path[1]) if isinstance(jobs, dict) else None
+
+    def pairs(self, table: Table) -> dict[str, JsonValue]:
+        """The settings of a table that exist, by key."""
+        found = self.table(table)
+        names = {field.name for field in table.fields}
+        return {key: value for key, value in found.items() if key in names} if isinstance(found, dict) else {}
 
 
 @attrs.frozen
 class _Problem:
+    path: KeyPath
     place: str
     words: str
     hint: str = ""
+
+
+def _read(text: SettingsText) -> _Reading:
+    try:
+        return _Reading(name=text.name, document=read_toml(text.text), lines=Lines.of(text.text))
+    except TomlError as error:
+        return _Reading(name=text.name, failure=error)
+
+
+def _merge(readings: Sequence[_Reading], table: Table) -> dict[str, JsonValue]:
+    return {key: value for reading in readings for key, value in reading.pairs(table).items()}
+
+
+def _misfit(table: Table, values: Mapping[str, JsonValue]) -> str:
+    """Why values are no settings of a table; empty when they are."""
+    try:
+        from_json(table.kind, dict(values), SETTING_FORMS)
+    except FormatError as error:
+        # cattrs adds where within the table; the key stands before the words already, and the table is the root.
+        key = next(iter(values), "")
+        return error.message.replace(f" @ $.{key}[", " @ [").removesuffix(f" @ $.{key}").removesuffix(" @ $")
+    return ""
+
+
+def _files(readings: Sequence[_Reading], table: Table) -> str:
+    return " and ".join(reading.name for reading in readings if reading.pairs(table))
 
 
 def _error(problems: Sequence[_Problem]) -> SettingsError:
@@ -152,36 +209,25 @@ def _error(problems: Sequence[_Problem]) -> SettingsError:
     return SettingsError("\n".join(lines), HINT)
 
 
-def _check(text: SettingsText, known: Sequence[Table]) -> tuple[dict[str, dict[str, JsonValue]], list[_Problem]]:
-    """One text alone: its values by table, and everything that is wrong with it in the order of its lines."""
-    try:
-        document = read_toml(text.text)
-    except TomlError as error:
-        return {}, [_Problem(f"{text.name}, line {error.line}", error.words)]
-    values: dict[str, dict[str, JsonValue]] = {}
-    found: list[tuple[KeyPath, str, str]] = [*_unknown_tables(document, known)]
+def _problems_of(reading: _Reading, known: Sequence[Table], wrong: Collection[str]) -> list[_Problem]:
+    """Everything wrong with one text, in the order of its lines. ``wrong`` names the tables that do not fit."""
+    if reading.failure:
+        return [_Problem((), f"{reading.name}, line {reading.failure.line}", reading.failure.words)]
+    found = list(_unknown_tables(reading.document, known))
     for table in known:
-        pairs = _table_of(document, table)
-        if isinstance(pairs, dict):
-            values[table.name] = pairs
-            found += _check_table(table, pairs)
-        elif pairs is not None:
+        content = reading.table(table)
+        if isinstance(content, dict):
+            found += _unknown_keys(table, content)
+            found += _wrong_values(table, reading.pairs(table)) if table.name in wrong else ()
+        elif content is not None:
             found.append((table.path, f"{table.name} is a table", f"write [{table.name}]"))
-    lines = Lines.of(text.text)
-    return values, [
-        _Problem(f"{text.name}, line {lines.find(path)}", printable(words), printable(hint))
-        for path, words, hint in sorted(found, key=lambda each: lines.find(each[0]))
+    return [
+        _Problem(path, f"{reading.name}, line {reading.lines.find(path)}", printable(words), printable(hint))
+        for path, words, hint in sorted(found, key=lambda each: reading.lines.find(each[0]))
     ]
 
 
-def _table_of(document: Mapping[str, JsonValue], table: Table) -> JsonValue:
-    if table.path[0] != JOBS:
-        return document.get(table.path[0])
-    jobs = document.get(JOBS)
-    return jobs.get(table.path[1]) if isinstance(jobs, dict) else None
-
-
-def _unknown_tables(document: Mapping[str, JsonValue], known: Sequence[Table]) -> Iterator[tuple[KeyPath, str, str]]:
+def _unknown_tables(document: Mapping[str, JsonValue], known: Sequence[Table]) -> Iterator[_Mistake]:
     core = [table.name for table in known if table.path[0] != JOBS]
     names = [table.path[1] for table in known if table.path[0] == JOBS]
     for key in document:
@@ -198,33 +244,18 @@ def _unknown_tables(document: Mapping[str, JsonValue], known: Sequence[Table]) -
         yield (JOBS,), f"{JOBS} is a table", f"write [{JOBS}.{names[0] if names else 'NAME'}]"
 
 
-def _check_table(table: Table, pairs: Mapping[str, JsonValue]) -> Iterator[tuple[KeyPath, str, str]]:
+def _unknown_keys(table: Table, content: Mapping[str, JsonValue]) -> Iterator[_Mistake]:
     names = [field.name for field in table.fields]
-    for key, value in pairs.items():
-        path = (*table.path, key)
+    for key in content:
         if key not in names:
-            yield path, f"there is no setting {key} in [{table.name}]", _nearest(key, names)
-            continue
-        try:
-            from_json(table.kind, {key: value}, SETTING_FORMS)
-        except FormatError as error:
-            yield path, f"{key}: {_reason(error, key)}", ""
+            yield (*table.path, key), f"there is no setting {key} in [{table.name}]", _nearest(key, names)
 
 
-def _try_together(
-    known: Sequence[Table], given: Mapping[str, dict[str, JsonValue]], origins: Mapping[tuple[str, str], str]
-) -> Iterator[_Problem]:
-    for table in known:
-        try:
-            from_json(table.kind, given[table.name], SETTING_FORMS)
-        except FormatError as error:
-            files = dict.fromkeys(origins[table.name, key] for key in given[table.name])
-            yield _Problem(f"{' and '.join(files)}, [{table.name}]", _reason(error, ""))
-
-
-def _reason(error: FormatError, key: str) -> str:
-    """Why a value does not fit; cattrs adds where within it, which for the value itself goes without saying."""
-    return error.message.replace(f" @ $.{key}[", " @ [").removesuffix(f" @ $.{key}").removesuffix(" @ $")
+def _wrong_values(table: Table, pairs: Mapping[str, JsonValue]) -> Iterator[_Mistake]:
+    for key, value in pairs.items():
+        reason = _misfit(table, {key: value})
+        if reason:
+            yield (*table.path, key), f"{key}: {reason}", ""
 
 
 def _nearest(key: str, names: Iterable[str]) -> str:

@@ -39,7 +39,7 @@ def read_toml(text: str) -> dict[str, JsonValue]:
 class Lines:
     """Where everything stands in a text that is TOML."""
 
-    places: tuple[tuple[KeyPath, int], ...]
+    places: tuple[tuple[KeyPath, int], ...] = ()
 
     @classmethod
     def of(cls, text: str) -> Lines:
@@ -47,7 +47,7 @@ class Lines:
         places: list[tuple[KeyPath, int]] = []
         header: KeyPath = ()
         statement: list[str] = []
-        for number, line in enumerate(text.split("\n"), start=1):
+        for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), start=1):
             statement.append(line)
             try:
                 read = read_toml("\n".join(statement))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta, timezone
 from enum import IntEnum, StrEnum
+from typing import cast
 
 import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pcswitcher.model.codec import JsonValue, dump_plain, dumps, from_json, loads, to_json
+from pcswitcher.model.codec import JsonValue, TextForm, TextForms, dump_plain, dumps, from_json, loads, to_json
 from pcswitcher.model.errors import FormatError
 
 
@@ -159,3 +160,23 @@ def test_what_json_cannot_hold_is_not_written(value: float) -> None:
 def test_plain_data_is_one_line_of_json() -> None:
     assert dump_plain({"ü": [1, None, "\n"]}) == '{"\\u00fc":[1,null,"\\n"]}'
     assert json.loads(dump_plain({"ü": 1})) == {"ü": 1}
+
+
+@pytest.mark.parametrize(
+    ("data", "told"), [("green", "'green' is none of: red, blue"), ("", "'' is none of: red, blue")]
+)
+def test_a_value_that_is_none_of_a_choice_is_told_with_the_choices(data: str, told: str) -> None:
+    """C2."""
+    with pytest.raises(FormatError, match=told):
+        from_json(Colour, data)
+
+
+def test_a_form_for_people_is_read_and_written_only_where_it_is_asked_for() -> None:
+    """What a settings file writes differently is not what machines tell each other."""
+    forms = cast("TextForms", (TextForm(Size, lambda data: Size[str(data)], lambda size: size.name),))
+    assert to_json({"a": Size.LARGE}, forms=forms) == {"a": "LARGE"}
+    assert to_json({"a": Size.LARGE}) == {"a": 2}
+    assert from_json(dict[str, Size], {"a": "SMALL"}, forms) == {"a": Size.SMALL}
+    assert from_json(dict[str, Size], {"a": 1}) == {"a": Size.SMALL}
+    with pytest.raises(FormatError):
+        from_json(dict[str, Size], {"a": "SMALL"})
