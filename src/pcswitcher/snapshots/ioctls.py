@@ -34,8 +34,15 @@ _LOOKUP = struct.Struct("=QQ4080s")
 _SEARCH_KEY = struct.Struct("=7Q4I4QQ")
 _SEARCH_HEADER = struct.Struct("=QQQII")
 _BACKREF = struct.Struct("=QQH")
+_SPACES = struct.Struct("=QQ")
+_SPACE = struct.Struct("=QQQ")
+_QGROUP = struct.Struct("=5Q")
 _SEARCH_BUFFER = 64 * 1024
 _ROOT_TREE = 1
+_QUOTA_TREE = 8
+_QGROUP_INFO, _QGROUP_LIMIT = 242, 244
+_LIMITS_REFERENCED, _LIMITS_EXCLUSIVE = 1, 2
+_METADATA, _GLOBAL_RESERVE = 1 << 2, 1 << 49
 _ROOT_BACKREF = 144
 _LAST_ID = 2**64 - 256
 _MAXIMUM = 2**64 - 1
@@ -48,6 +55,7 @@ def _number(direction: int, number: int, size: int) -> int:
 
 _TREE_SEARCH_V2 = _number(_READ | _WRITE, 17, _SEARCH_KEY.size)
 _INO_LOOKUP = _number(_READ | _WRITE, 18, _LOOKUP.size)
+_SPACE_INFO = _number(_READ | _WRITE, 20, _SPACES.size)
 _DEV_INFO = _number(_READ | _WRITE, 30, _DEVICE.size)
 _FS_INFO = _number(_READ, 31, _FILESYSTEM.size)
 _GET_SUBVOL_INFO = _number(_READ, 60, _INFO.size)
@@ -141,6 +149,43 @@ def unallocated_bytes(descriptor: int) -> int:
     return unclaimed
 
 
+def metadata_room(descriptor: int) -> tuple[int, int]:
+    """Bytes claimed for metadata, and how many of them can still be written (BTRFS_IOC_SPACE_INFO).
+
+    What btrfs keeps back of them for itself, the global reserve, counts as used. Raises SnapshotError.
+    """
+    _, slots = _SPACES.unpack(_ioctl(descriptor, _SPACE_INFO, bytearray(_SPACES.size)))
+    buffer = bytearray(_SPACES.size + slots * _SPACE.size)
+    _SPACES.pack_into(buffer, 0, slots, 0)
+    _ioctl(descriptor, _SPACE_INFO, buffer)
+    total = left = 0
+    for flags, claimed, used in _SPACE.iter_unpack(buffer[_SPACES.size :]):
+        if flags & _GLOBAL_RESERVE:
+            left -= claimed - used
+        elif flags & _METADATA:
+            total += claimed
+            left += claimed - used
+    return total, max(left, 0)
+
+
+def subvolume_quota(descriptor: int, subvolume: int) -> tuple[int, int] | None:
+    """The least limit that quota sets to a subvolume of this btrfs, and what is left of it, in bytes.
+
+    None when no quota is set. Raises SnapshotError.
+    """
+    limits = _quota_item(descriptor, _QGROUP_LIMIT, subvolume)
+    usage = _quota_item(descriptor, _QGROUP_INFO, subvolume)
+    if limits is None or usage is None:
+        return None
+    flags, referenced, exclusive, _, _ = limits
+    found = [
+        (limit, max(limit - used, 0))
+        for flag, limit, used in ((_LIMITS_REFERENCED, referenced, usage[1]), (_LIMITS_EXCLUSIVE, exclusive, usage[3]))
+        if flags & flag
+    ]
+    return min(found, key=lambda each: each[1], default=None)
+
+
 def list_subvolumes(descriptor: int) -> tuple[ListedSubvolume, ...]:
     """All subvolumes of the btrfs an open file lies on, the top level first, by id. Raises SnapshotError.
 
@@ -169,6 +214,22 @@ def list_subvolumes(descriptor: int) -> tuple[ListedSubvolume, ...]:
 def machine_name() -> str:
     """The name of this machine, as people read it in messages."""
     return os.uname().nodename
+
+
+def _quota_item(descriptor: int, kind: int, subvolume: int) -> tuple[int, ...] | None:
+    """One item of the quota tree: what a subvolume uses, or its limits; None when there is none."""
+    buffer = bytearray(_SEARCH_KEY.size + _SEARCH_BUFFER)
+    key = (_QUOTA_TREE, 0, 0, subvolume, subvolume, 0, _MAXIMUM, kind, kind)
+    _SEARCH_KEY.pack_into(buffer, 0, *key, 1, 0, 0, 0, 0, 0, _SEARCH_BUFFER)
+    try:
+        _ioctl(descriptor, _TREE_SEARCH_V2, buffer)
+    except SnapshotError as error:
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.ENOENT:  # quota is not in use
+            return None
+        raise
+    if _SEARCH_KEY.unpack_from(buffer)[9] == 0:
+        return None
+    return _QGROUP.unpack_from(buffer, _SEARCH_KEY.size + _SEARCH_HEADER.size)
 
 
 def _references(descriptor: int) -> Iterator[tuple[int, int, int, bytes]]:
