@@ -1,0 +1,186 @@
+"""Laws about an apply that is cut short, at every moment it has."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+
+import attrs
+
+from pcswitcher.jobs.api import Completed, Exposed, JobPlan, Listener, Machine, Outcome, PcSwitcherError, World
+from pcswitcher.jobs.conformance.subject import D, S, Scene, Subject, T, items
+from pcswitcher.machine.api import OutputListener, P, R
+from pcswitcher.machine.fake import FakeMachine
+
+PATIENCE = 30.0
+"""Seconds an apply that was told to stop may take, as ``[run] grace`` has it."""
+MOMENTS = 1000
+"""More than any apply has here; one that never ends is found by it."""
+
+
+class Blow(StrEnum):
+    """What cuts an apply short."""
+
+    STOP = "told to stop"
+    CRASH = "the target vanishes"
+    LOSS = "the source vanishes"
+
+
+@attrs.define
+class Fate:
+    """Strikes at one moment: before or after a request to a machine, counted over both."""
+
+    blow: Blow
+    moment: int
+    machines: tuple[FakeMachine, FakeMachine]
+    apply: asyncio.Task[object] | None = None
+    struck: bool = False
+    _passed: int = 0
+
+    async def pass_moment(self) -> None:
+        """One moment of the apply."""
+        self._passed += 1
+        if self._passed != self.moment:
+            return
+        self.struck = True
+        source, target = self.machines
+        match self.blow:
+            case Blow.STOP:
+                assert self.apply is not None
+                self.apply.cancel()
+                await asyncio.sleep(0)
+            case Blow.CRASH:
+                await target.crash()
+            case Blow.LOSS:
+                await source.crash()
+
+
+class FatedMachine(Machine):
+    """A machine whose every request is a moment."""
+
+    def __init__(self, inner: Machine, fate: Fate) -> None:
+        self.name = inner.name
+        self.facts = inner.facts
+        self._inner = inner
+        self._fate = fate
+
+    async def call_listening(self, listener: Listener, function: Exposed[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """See Machine."""
+        await self._fate.pass_moment()
+        result = await self._inner.call_listening(listener, function, *args, **kwargs)
+        await self._fate.pass_moment()
+        return result
+
+    async def run(
+        self,
+        arguments: Sequence[str | bytes],
+        *,
+        stdin: bytes = b"",
+        timeout: float | None = None,
+        environment: Mapping[str, str] | None = None,
+        directory: str | None = None,
+        listener: OutputListener | None = None,
+    ) -> Completed:
+        """See Machine."""
+        await self._fate.pass_moment()
+        completed = await self._inner.run(
+            arguments, stdin=stdin, timeout=timeout, environment=environment, directory=directory, listener=listener
+        )
+        await self._fate.pass_moment()
+        return completed
+
+    async def close(self) -> None:
+        """See Machine."""
+        await self._inner.close()
+
+
+class InterruptionLaws(Subject[S, T, D]):
+    """Laws of an apply that does not come to its end."""
+
+    def test_a_stopped_apply_can_be_repeated(self, tmp_path: Path) -> None:
+        """Told to stop at any moment, it ends in time; what is left to do can be done (J6)."""
+        self._hold_at_every_moment(tmp_path, Blow.STOP)
+
+    def test_an_apply_whose_target_vanished_can_be_repeated(self, tmp_path: Path) -> None:
+        """As after a power cut or a pulled cable: a crash is only a delay (promise 6)."""
+        self._hold_at_every_moment(tmp_path, Blow.CRASH)
+
+    def test_an_apply_whose_source_vanished_can_be_repeated(self, tmp_path: Path) -> None:
+        """The same for the machine beside the person."""
+        self._hold_at_every_moment(tmp_path, Blow.LOSS)
+
+    def _hold_at_every_moment(self, place: Path, blow: Blow) -> None:
+        for moment in range(1, MOMENTS):
+            if not asyncio.run(self._hold_at(place / str(moment), blow, moment)):
+                assert moment > 1, "the apply asks nothing of the machines"
+                return
+        raise AssertionError(f"the apply has more than {MOMENTS} moments")
+
+    async def _hold_at(self, place: Path, blow: Blow, moment: int) -> bool:
+        """Cut the apply at one moment and repeat it; False when it has no such moment."""
+        async with self.edited(place) as (scene, world, plan):
+            fate = Fate(blow, moment, scene.bench.machines)
+            if not await _apply_fated(scene, world, plan, fate):
+                return False
+            await scene.bench.close()
+            await scene.bench.open()
+            where = f"{blow}, moment {moment}"
+            _, rest = await scene.bench.plan(scene.job, scene.base)
+            assert items(rest) <= items(plan), f"{where}: {sorted(items(rest) - items(plan))} differ only since then"
+            await self._repeat_old_plan(scene, world, plan, where)
+            again, rest = await scene.bench.plan(scene.job, scene.base)
+            report = await scene.job.apply(again, rest)
+            assert report.outcome is Outcome.DONE, f"{where}: {report}"
+            _, nothing = await scene.bench.plan(scene.job, scene.base)
+            assert not items(nothing), f"{where}: {sorted(items(nothing))} cannot be made equal any more"
+            _left_nothing(scene, where)
+            return True
+
+    async def _repeat_old_plan(self, scene: Scene[S, T, D], world: World, plan: JobPlan[D], where: str) -> None:
+        """The same plan once more, in its own snapshots: it may leave things undone, it does no harm."""
+        source, target = scene.bench.machines
+        world = attrs.evolve(
+            world,
+            source=attrs.evolve(world.source, machine=source),
+            target=attrs.evolve(world.target, machine=target),
+        )
+        await scene.job.apply(world, plan)
+        _, rest = await scene.bench.plan(scene.job, scene.base)
+        assert items(rest) <= items(plan), f"{where}: the same plan again did harm to {sorted(items(rest))}"
+
+
+async def _apply_fated(scene: Scene[S, T, D], world: World, plan: JobPlan[D], fate: Fate) -> bool:
+    """Apply with machines that fail when fate has it; whether it did."""
+    fated = attrs.evolve(
+        world,
+        source=attrs.evolve(world.source, machine=FatedMachine(world.source.machine, fate)),
+        target=attrs.evolve(world.target, machine=FatedMachine(world.target.machine, fate)),
+    )
+    fate.apply = asyncio.ensure_future(scene.job.apply(fated, plan))
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.wait({fate.apply})
+    except TimeoutError:
+        raise AssertionError(f"{fate.blow}: the apply goes on for more than {PATIENCE:g} s") from None
+    if fate.apply.cancelled():
+        return True
+    error = fate.apply.exception()
+    assert error is None or isinstance(error, PcSwitcherError), f"{fate.blow}, moment {fate.moment}: {error!r}"
+    assert error is None or fate.struck, f"an undisturbed apply fails: {error!r}"
+    return fate.struck
+
+
+def _left_nothing(scene: Scene[S, T, D], where: str) -> None:
+    """No temporary file of the cut apply is left beside what it made: both machines have the same names."""
+    names = [
+        {
+            os.path.relpath(os.path.join(directory, name), root)
+            for directory, directories, files in os.walk(root)
+            for name in (*directories, *files)
+        }
+        for root in (scene.bench.source, scene.bench.target)
+    ]
+    assert names[0] == names[1], f"{where}: {sorted(names[0] ^ names[1])} are on one machine only"
