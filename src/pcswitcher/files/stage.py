@@ -59,6 +59,18 @@ def remove_stage(context: Context, root: bytes, name: bytes) -> None:
         os.utime(descent.root, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
+@exposed
+def remove_stages(context: Context, root: bytes) -> None:
+    """Remove the stages that runs which were cut short left in the tree at ``root``; the machine's lock is held.
+
+    Raises ApplyError, GuardError when there is no such tree.
+    """
+    with Descent(root) as descent:
+        before = os.fstat(descent.root)
+        _remove_old_stages(context, descent)
+        os.utime(descent.root, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
 def _refuse_shared_root(root: bytes, found: os.stat_result) -> None:
     """Raise GuardError for a tree whose root others can write to: they could put theirs in the stage's place."""
     if found.st_uid != 0 or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):

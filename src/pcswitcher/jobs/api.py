@@ -31,6 +31,7 @@ from typing import ClassVar, Generic, TypeVar
 import attrs
 
 from pcswitcher.machine.api import (
+    AgentLog,
     Completed,
     Context,
     Exposed,
@@ -40,6 +41,7 @@ from pcswitcher.machine.api import (
     ProgressReport,
     exposed,
 )
+from pcswitcher.machine.durable import write_file
 from pcswitcher.machine.ssh import RemoteShell
 from pcswitcher.model.codec import dumps, loads
 from pcswitcher.model.errors import ApplyError, CheckError, FormatError, PcSwitcherError, SettingsError
@@ -53,6 +55,7 @@ from pcswitcher.snapshots.snapshots import snapshot_path
 
 __all__ = [
     "Action",
+    "AgentLog",
     "ApplyError",
     "Change",
     "CheckError",
@@ -90,6 +93,7 @@ __all__ = [
     "human_size",
     "setting",
     "unescape",
+    "write_file",
 ]
 
 S = TypeVar("S", bound=JobSettings)
@@ -265,6 +269,10 @@ class Job(abc.ABC, Generic[S, T, D]):
     @abc.abstractmethod
     async def verify(self, world: World, plan: JobPlan[D], report: JobReport) -> tuple[str, ...]:
         """Read back what was applied; give every difference in words."""
+
+    async def clean_up(self, machine: Machine) -> None:
+        """Remove what an apply that was cut short left on ``machine``. Harmless when there is nothing."""
+        return
 
     async def inspect(self, world: World, plan: JobPlan[D], change: Change) -> Details:
         """Tell more about one change of the plan. Reads only."""

@@ -197,6 +197,13 @@ class Plan:
         """How many items would be removed."""
         return sum(1 for section in self.sections for _ in section.removals())
 
+    def section(self, job: str) -> Section:
+        """What a job would do. Raises KeyError for a job that is not in the plan."""
+        for section in self.sections:
+            if section.job == job:
+                return section
+        raise KeyError(job)
+
     def decision(self, job: str, change: Change) -> Decision | None:
         """What was decided about a change; None: a conflict nobody answered."""
         explicit = self.decisions.get(job, {}).get(change.item)

@@ -74,6 +74,8 @@ class Common:
 
     states: Mapping[str, object]
     heads: Mapping[str, BaseHead]
+    known: bool = False
+    """Whether they have anything in common, of whichever job."""
     findings: tuple[Finding, ...] = ()
 
 
@@ -158,7 +160,8 @@ async def read_common(
             heads[job.name] = head
         except FormatError as error:
             findings.append(_unusable(source, target, job, error.message))
-    return Common(states=states, heads=heads, findings=tuple(findings))
+    known = any(newest_common(here.heads, there.heads, name) for name in {head.job for head in here.heads})
+    return Common(states=states, heads=heads, known=known, findings=tuple(findings))
 
 
 async def keep_base(machine: Machine, peer: str, head: BaseHead, data: bytes) -> None:

@@ -20,6 +20,7 @@ from pcswitcher.run.bus import Bus
 from pcswitcher.run.journal import Edge, Journal
 from pcswitcher.run.machines import Pair
 from pcswitcher.run.record import (
+    Ancestry,
     JobRecord,
     Memory,
     RunDetails,
@@ -107,7 +108,8 @@ class Book:
         *,
         changed: bool | None = None,
         jobs: Sequence[JobRecord] | None = None,
-        snapshots: Sequence[SnapshotRecord] = (),
+        snapshots: Sequence[SnapshotRecord] | None = None,
+        ancestry: Ancestry | None = None,
     ) -> None:
         """Put more into the record; it is written with the next ``write``."""
         if self.record is not None:
@@ -115,7 +117,8 @@ class Book:
                 self.record,
                 changed=self.record.changed if changed is None else changed,
                 jobs=self.record.jobs if jobs is None else tuple(jobs),
-                snapshots=(*self.record.snapshots, *snapshots),
+                snapshots=self.record.snapshots if snapshots is None else tuple(snapshots),
+                ancestry=ancestry or self.record.ancestry,
             )
 
     def drop_snapshots(self) -> None:

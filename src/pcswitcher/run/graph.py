@@ -30,7 +30,7 @@ class Node:
     apply: Callable[[], Awaitable[JobReport]]
 
 
-class Stubborn(Exception):  # noqa: N818 - it is no error of ours to show, but a fact for the caller
+class StubbornJobsError(Exception):
     """Jobs that did not stop within their grace."""
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -49,8 +49,8 @@ async def apply_graph(
 
     ``failed`` is told the exception of a job that raised, ``ended`` each report as it comes. A job that needs one
     that is not in the graph does not wait for it. Raises ConnectionLostError when a job lost a machine: nothing
-    can go on without it. When cancelled, it tells every job to stop, waits ``grace`` seconds, and raises Stubborn
-    for those still running, CancelledError otherwise.
+    can go on without it. When cancelled, it tells every job to stop, waits ``grace`` seconds, and raises
+    StubbornJobsError for those still running, CancelledError otherwise.
     """
     reports: dict[str, JobReport] = {}
     lost: list[ConnectionLostError] = []
@@ -95,14 +95,14 @@ async def apply_graph(
 
 
 async def _stop(tasks: Mapping[str, asyncio.Task[None]], grace: float) -> None:
-    """Tell all to stop. Raises Stubborn for those that do not within ``grace`` seconds."""
+    """Tell all to stop. Raises StubbornJobsError for those that do not within ``grace`` seconds."""
     for task in tasks.values():
         task.cancel()
     with contextlib.suppress(ValueError):  # nothing to wait for
         await asyncio.wait(tasks.values(), timeout=grace)
     left = [name for name, task in tasks.items() if not task.done()]
     if left:
-        raise Stubborn(left)
+        raise StubbornJobsError(left)
 
 
 def _is_broken(report: JobReport | None) -> bool:

@@ -109,6 +109,6 @@ class Journal:
             await asyncio.gather(*(machine.call(write_journal, self._run, entry) for machine in self._machines))
 
 
-def changes_begun(entries: Sequence[JournalEntry]) -> bool:
+def changes_begun(entries: tuple[JournalEntry, ...]) -> bool:
     """Whether the target may have been changed already when the journal ends. Pure."""
     return any(entry.step is Step.APPLY for entry in entries)

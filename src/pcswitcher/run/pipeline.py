@@ -3,58 +3,58 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
-import os
 import time
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from enum import StrEnum
+from typing import TypeVar
 
 import attrs
 
-from pcswitcher import __version__
-from pcswitcher.jobs.api import Finding, Gate, JobReport, Severity, Side, World
+from pcswitcher.jobs.api import Change, Details, Finding, Gate, Severity, Side, World
 from pcswitcher.jobs.registry import AnyJob
-from pcswitcher.machine.api import Machine
-from pcswitcher.machine.lock import Role
+from pcswitcher.machine.api import AgentLog
 from pcswitcher.machine.sudo import AskPassword
 from pcswitcher.model.errors import (
-    CheckError,
     ExitCode,
     InterruptedRunError,
     PcSwitcherError,
+    StoppedRunError,
     UsageError,
 )
-from pcswitcher.model.events import (
-    JobFinished,
-    Level,
-    Outcome,
-    PlanLine,
-    RunFinished,
-    RunStarted,
-    Step,
-    StepFinished,
-    StepStarted,
-    now,
-)
+from pcswitcher.model.events import Event, Level, LogLine, Outcome, RunFinished, Step
+from pcswitcher.model.plan import Plan
+from pcswitcher.model.settings import Settings
 from pcswitcher.model.text import human_count
+from pcswitcher.run.bases import Common, read_common
+from pcswitcher.run.book import CLEANING_PATIENCE, Book
 from pcswitcher.run.bus import Bus
-from pcswitcher.run.checks import check_lineage, check_machines, raise_blocking
+from pcswitcher.run.changing import Changing
+from pcswitcher.run.checks import check_machines, raise_blocking
+from pcswitcher.run.graph import StubbornJobsError
+from pcswitcher.run.lineage import ancestry_of, check_lineage
 from pcswitcher.run.machines import Pair, connect, lock, prefer_cause, start_source, start_target
-from pcswitcher.run.plan import Plan, PlannedJob
-from pcswitcher.run.record import JobRecord, Memory, RunRecord, read_memory, write_record
+from pcswitcher.run.marks import change_marks, marks_from, read_marks
+from pcswitcher.run.plan import PlannedJob
+from pcswitcher.run.planning import findings_of, make_plan, make_planned, nothing_outcome, tell_plan
+from pcswitcher.run.recovery import recover
 from pcswitcher.run.result import SyncResult, judge, result_of, unchanged
 from pcswitcher.run.review import Reviewer
-from pcswitcher.snapshots.layout import PlaceKind
+from pcswitcher.run.snapshotting import RunSnapshots
+from pcswitcher.run.telling import Applied
 from pcswitcher.snapshots.names import Moment
-from pcswitcher.snapshots.snapshots import (
-    create_snapshots,
-    delete_snapshots,
-    prepare_snapshots,
-    remove_empty_place,
-)
 
-CLEANING_PATIENCE = 10.0
-"""Seconds each machine gets for cleaning up after a failure."""
+T = TypeVar("T")
+
+
+class Mode(StrEnum):
+    """How far a run goes."""
+
+    SYNC = "sync"
+    DRY_RUN = "dry run"
+    """To the plan; nothing is asked and nothing is left behind."""
+    PLAN = "plan"
+    """To the end of the review; nothing is left behind but what the reviewer keeps."""
 
 
 @attrs.frozen(kw_only=True)
@@ -62,49 +62,68 @@ class SyncOptions:
     """What a person asked for."""
 
     host: str
-    dry_run: bool = False
+    mode: Mode = Mode.SYNC
     allowed: frozenset[Gate] = frozenset()
+    log: str = ""
+    """The name of the run's log, for its record."""
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether it ends before the first change."""
+        return self.mode is not Mode.SYNC
 
 
 class Sync:
     """One run from this PC to another."""
 
     def __init__(
-        self, options: SyncOptions, jobs: Sequence[AnyJob], bus: Bus, reviewer: Reviewer, ask: AskPassword
+        self,
+        options: SyncOptions,
+        jobs: Sequence[AnyJob],
+        settings: Settings,
+        bus: Bus,
+        reviewer: Reviewer,
+        ask: AskPassword,
     ) -> None:
         self._options = options
         self._jobs = tuple(jobs)
+        self._settings = settings
         self._bus = bus
         self._reviewer = reviewer
         self._ask = ask
-        self._label = ""
+        self._book = Book(bus)
+        self._snapshots = RunSnapshots("", bus)
         self._findings: list[Finding] = []
-        self._memory: dict[str, Memory] = {}
-        self._record: RunRecord | None = None
-        self._new_places: list[Machine] = []
-        """Machines that had no place for snapshots before this run."""
         self._changing = False
         """Whether the target may differ from its snapshots of before."""
+        self._task: asyncio.Task[object] | None = None
+        self._why_stopped: PcSwitcherError | None = None
 
     async def run(self) -> SyncResult:
         """Do the run. Every error becomes a result; the last event is always RunFinished."""
         started = time.monotonic()
         if not self._jobs:
             raise UsageError("no job is selected", "leave out --skip, or name another job with --only")
+        self._task = asyncio.current_task()
         try:
             async with AsyncExitStack() as stack:
                 result = await self._steps(stack)
         except asyncio.CancelledError:
-            result = result_of(InterruptedRunError("the run was interrupted", "start the same command again"))
+            result = result_of(self._why_ended())
+        except StubbornJobsError as error:
+            result = attrs.evolve(result_of(self._why_ended()), abandoned=True)
+            self._bus.log(Level.ERROR, f"killed with all they had started on both machines: {', '.join(error.names)}")
         except Exception as error:
             cause = prefer_cause(error)
             if cause is None:
                 self._bus.log(Level.CRITICAL, f"{type(error).__name__}: {error}")
                 raise
             result = result_of(cause)
+        finally:
+            self._task = None
         self._bus.tell(
             RunFinished(
-                run=self._label,
+                run=self._book.label,
                 outcome=result.outcome,
                 exit_code=result.exit_code,
                 message=result.message,
@@ -114,25 +133,35 @@ class Sync:
         )
         return result
 
+    def stop(self, error: PcSwitcherError) -> None:
+        """Stop the run at the next safe point, as if a person had; it ends with the first ``error``."""
+        if self._why_stopped is None and self._task is not None:
+            self._why_stopped = error
+            self._task.cancel()
+
     async def _steps(self, stack: AsyncExitStack) -> SyncResult:
         pair = await self._meet(stack)
-        async with self._step(Step.LOCK):
-            await lock(pair)
-            await self._remember(pair)
-        sides = await self._check(pair)
         try:
-            world = await self._snapshot(pair, sides)
-            plan = await self._plan(world)
-            if plan.items == 0 or self._options.dry_run or not await self._review(plan):
-                return await self._finish_unchanged(pair, world, plan)
-            return await self._change(pair, world, plan)
+            async with self._book.step(Step.LOCK):
+                await lock(pair)
+                await self._book.open(pair, dry_run=self._options.changes_nothing, log=self._options.log)
+            self._snapshots = RunSnapshots(self._book.label, self._bus)
+            await self._recover(pair)
+            sides, common = await self._check(pair)
+            world = self._world(pair, *sides)
+            async with self._book.step(Step.SNAPSHOT):
+                world = await self._snapshots.take(world, Moment.PRE)
+                self._book.note(snapshots=self._snapshots.taken)
+            planned, plan = await self._plan(world, common)
+            reviewed = await self._review(world, planned, plan)
+            return await self._finish(world, planned, plan, reviewed, common)
         except BaseException as error:
-            await self._record_failure(pair, error)
+            await self._clean_up(pair, error)
             raise
 
     async def _meet(self, stack: AsyncExitStack) -> Pair:
         """Connect and deploy: both machines behind their agents."""
-        async with self._step(Step.CONNECT):
+        async with self._book.step(Step.CONNECT):
             connecting = asyncio.create_task(connect(self._options.host, stack))
             try:
                 source = await start_source(self._ask, self._bus, stack)
@@ -141,239 +170,146 @@ class Sync:
                 connecting.cancel()
                 await asyncio.gather(connecting, return_exceptions=True)
                 raise
-        async with self._step(Step.DEPLOY):
-            return await start_target(master, source, self._ask, self._bus, stack, ephemeral=self._options.dry_run)
-
-    async def _remember(self, pair: Pair) -> None:
-        here, there = await asyncio.gather(*(machine.call(read_memory) for machine in pair.both))
-        self._memory = {pair.source.name: here, pair.target.name: there}
-        for machine, memory in ((pair.source, here), (pair.target, there)):
-            if memory.damaged:
-                raise CheckError(
-                    f"{machine.name}: the record of run {', '.join(memory.damaged)} cannot be read",
-                    f"look at /var/lib/pc-switcher/runs on {machine.name}; move the damaged folder away",
-                )
-        if self._options.dry_run:
-            self._label = f"dry-run-{os.getpid()}-{int(time.time())}"
-        else:
-            self._label = f"{max(here.last_number, there.last_number) + 1:04d}"
-            self._record = RunRecord(
-                label=self._label,
-                role=Role.SOURCE,
-                source=pair.source.name,
-                target=pair.target.name,
-                source_id=here.identity.id,
-                target_id=there.identity.id,
-                user=getpass.getuser(),
-                version=__version__,
-                started=now(),
+        async with self._book.step(Step.DEPLOY):
+            pair = await start_target(
+                master, source, self._ask, self._bus, stack, ephemeral=self._options.changes_nothing
             )
-        self._bus.tell(
-            RunStarted(
-                run=self._label,
-                source=pair.source.name,
-                target=pair.target.name,
-                version=__version__,
-                dry_run=self._options.dry_run,
-            )
-        )
+        for machine in pair.both:
+            machine.log_to(self._agent_log(machine.name))
+        return pair
 
-    async def _check(self, pair: Pair) -> tuple[Side, Side]:
+    async def _recover(self, pair: Pair) -> None:
+        """Settle runs that did not come to their end. A dry run leaves them for the next one."""
+        if self._options.changes_nothing:
+            return
+        for machine in pair.both:
+            memory = self._book.memory[machine.name]
+            self._book.memory[machine.name] = await recover(
+                machine, memory, self._jobs, self._bus, running=self._book.label
+            )
+
+    async def _check(self, pair: Pair) -> tuple[tuple[Side, Side], Common]:
         """Check both machines for everything before anything is changed (requirement J3)."""
-        async with self._step(Step.CHECK):
-            checked = await check_machines(pair.source, pair.target, self._jobs)
+        async with self._book.step(Step.CHECK):
+            checked = await check_machines(pair.source, pair.target, self._jobs, self._settings)
             world = self._world(pair, checked.source, checked.target)
             found = await asyncio.gather(*(job.check(world) for job in self._jobs))
-            findings = [*checked.findings, *(finding for each in found for finding in each)]
-            findings += check_lineage(
-                pair.source, pair.target, self._memory[pair.source.name], self._memory[pair.target.name]
-            )
-            self._take_findings(findings)
-            raise_blocking([each for each in findings if each.severity is Severity.BLOCKING and each.gate is None])
-            return checked.source, checked.target
+            common = await read_common(pair.source, pair.target, *self._book.ids, self._jobs)
+            here, there = (self._book.memory[machine.name] for machine in pair.both)
+            self._book.note(ancestry=ancestry_of(here))
+            lineage = check_lineage(here, there, pair.source.name, pair.target.name, base=common.known)
+            findings = [*checked.findings, *(finding for each in found for finding in each), *lineage]
+            self._take_findings([*findings, *common.findings])
+            raise_blocking([finding for finding in findings if finding.stops])
+            return (checked.source, checked.target), common
 
-    async def _snapshot(self, pair: Pair, sides: tuple[Side, Side]) -> World:
-        async with self._step(Step.SNAPSHOT):
-            world = self._world(pair, *sides)
-            source, target = await self._take_both_snapshots(world, Moment.PRE)
-            return attrs.evolve(world, source=source, target=target)
+    async def _plan(self, world: World, common: Common) -> tuple[tuple[PlannedJob, ...], Plan]:
+        source, target = world.source.machine, world.target.machine
+        marks = await asyncio.gather(source.call(read_marks), target.call(read_marks))
+        planned = await make_planned(world, self._jobs, common, marks, self._book)
+        findings = findings_of(planned, common, source.name, target.name)
+        self._take_findings(findings)
+        plan = make_plan(world, planned, self._options.host, self._book.ids, self._findings)
+        tell_plan(plan, planned, self._bus)
+        raise_blocking([finding for finding in findings if finding.stops])
+        return planned, plan
 
-    async def _take_both_snapshots(self, world: World, moment: Moment) -> tuple[Side, Side]:
-        return await asyncio.gather(
-            self._take_snapshots(world.source, moment), self._take_snapshots(world.target, moment)
-        )
+    async def _review(self, world: World, planned: Sequence[PlannedJob], plan: Plan) -> Plan | None:
+        """The plan with its decisions; None: nothing is to be done with it."""
+        if not plan.items or (self._options.mode is Mode.DRY_RUN):
+            return None
+        by_name = {each.job.name: each for each in planned}
 
-    async def _take_snapshots(self, side: Side, moment: Moment) -> Side:
-        if side.layout.snapshots.kind is PlaceKind.MISSING and moment is Moment.PRE:
-            self._new_places.append(side.machine)
-        await side.machine.call(prepare_snapshots)
-        taken = await side.machine.call(create_snapshots, self._label, moment, side.layout.names)
-        for snapshot in taken:
-            self._bus.log(Level.FULL, f"snapshot {snapshot.moment} of {snapshot.subvolume}", side.machine.name)
-        return attrs.evolve(side, snapshots=taken)
+        async def inspect(job: str, change: Change) -> Details:
+            return await by_name[job].job.inspect(world, by_name[job].plan, change)
 
-    async def _plan(self, world: World) -> Plan:
-        async with self._step(Step.CAPTURE):
-            captured = await asyncio.gather(*(job.capture(world) for job in self._jobs))
-        async with self._step(Step.DIFF):
-            planned = [PlannedJob(job, await job.diff(state)) for job, state in zip(self._jobs, captured, strict=True)]
-        for each in planned:
-            self._take_findings(each.plan.findings)
-            self._bus.tell(
-                PlanLine(
-                    job=each.job.name,
-                    title=each.job.title,
-                    summary=each.plan.summary,
-                    removals=each.plan.removals,
-                    warnings=tuple(finding.message for finding in each.plan.findings),
-                )
-            )
-            for line in each.plan.details:
-                self._bus.log(Level.FULL, line, world.target.machine.name, each.job.name)
-        plan = Plan(
-            source=world.source.machine.name,
-            target=world.target.machine.name,
-            jobs=tuple(planned),
-            findings=tuple(self._findings),
-        )
-        for problem in plan.problems:
-            self._bus.log(Level.WARNING, problem, plan.target)
-        raise_blocking([each for each in plan.findings if each.severity is Severity.BLOCKING and each.gate is None])
-        return plan
+        async with self._book.step(Step.REVIEW):
+            return await self._reviewer.review(plan, self._options.allowed, inspect)
 
-    async def _review(self, plan: Plan) -> bool:
-        async with self._step(Step.REVIEW):
-            return await self._reviewer.review(plan, self._options.allowed)
-
-    async def _change(self, pair: Pair, world: World, plan: Plan) -> SyncResult:
-        self._changing = True
-        await self._write_record(pair, outcome=None, message="applying")
-        async with self._step(Step.APPLY):
-            reports = [(planned, await self._apply(world, planned)) for planned in plan.jobs]
-        async with self._step(Step.VERIFY):
-            differences = [
-                difference
-                for planned, report in reports
-                for difference in await planned.job.verify(world, planned.plan, report)
-            ]
-        for difference in differences:
-            self._bus.log(Level.ERROR, difference, pair.target.name)
-        async with self._step(Step.POST_SNAPSHOT):
-            await self._take_both_snapshots(world, Moment.POST)
-        result = judge(pair.source.name, pair.target.name, [report for _, report in reports], differences)
-        async with self._step(Step.RECORD):
-            jobs = tuple(
-                JobRecord(
-                    name=planned.job.name,
-                    outcome=report.outcome,
-                    items=report.items,
-                    size=planned.plan.size,
-                    reason=report.reason,
-                )
-                for planned, report in reports
-            )
-            await self._write_record(pair, outcome=result.outcome, message=result.message, jobs=jobs)
-        return result
-
-    async def _apply(self, world: World, planned: PlannedJob) -> JobReport:
-        started = time.monotonic()
-        report = await planned.job.apply(world, planned.plan)
-        for failure in report.failures:
-            self._bus.log(Level.ERROR, failure, world.target.machine.name, planned.job.name)
-        self._bus.tell(
-            JobFinished(
-                job=planned.job.name,
-                outcome=report.outcome,
-                reason=report.reason,
-                seconds=time.monotonic() - started,
-                items=report.items,
-            )
-        )
-        return report
-
-    async def _finish_unchanged(self, pair: Pair, world: World, plan: Plan) -> SyncResult:
-        """End a run that writes nothing: a dry run, nothing to do, or a plan that was declined."""
-        target = plan.target
-        if plan.items:
-            await self._drop_snapshots(pair)
-            if self._options.dry_run:
-                return SyncResult(
-                    outcome=Outcome.PENDING,
-                    exit_code=ExitCode.CHANGES_PENDING,
-                    message=f"{human_count(plan.items, 'change')} would be made to {target}; nothing was changed",
-                    hint="leave out --dry-run to make them",
-                )
-            return SyncResult(
-                outcome=Outcome.DECLINED,
-                exit_code=ExitCode.INTERRUPTED,
-                message=f"the plan was declined; nothing was changed on {target}",
-            )
-        result = unchanged(plan)
-        if self._options.dry_run:
-            await self._drop_snapshots(pair)
+    async def _finish(
+        self, world: World, planned: tuple[PlannedJob, ...], plan: Plan, reviewed: Plan | None, common: Common
+    ) -> SyncResult:
+        if self._options.changes_nothing:
+            await self._drop_snapshots(world)
+            return pending(plan) if plan.items else unchanged(plan)
+        if plan.items and reviewed is None:
+            await self._drop_snapshots(world)
+            result = declined(plan)
+            await self._book.write(outcome=result.outcome, message=result.message)
             return result
-        async with self._step(Step.POST_SNAPSHOT):
-            await self._take_both_snapshots(world, Moment.POST)
-        async with self._step(Step.RECORD):
-            outcome = Outcome.PARTIAL if plan.problems else Outcome.DONE
-            words = f"{human_count(len(plan.problems), 'item')} could not be made equal" if plan.problems else ""
-            await self._write_record(pair, outcome=outcome, message=words or result.message)
+        changing = Changing(
+            world=world,
+            plan=reviewed or plan,
+            planned=planned,
+            common=common,
+            book=self._book,
+            bus=self._bus,
+            snapshots=self._snapshots,
+            grace=self._settings.run.grace,
+        )
+        if not plan.items:
+            return await self._complete(changing, changing.nothing(), unchanged(plan), nothing_outcome(plan))
+        await self._keep_marks(world, changing.plan)
+        self._changing = True
+        self._book.note(changed=True)
+        await self._book.write(message="applying")
+        applied = await changing.apply()
+        result = judge(plan.source, plan.target, applied)
+        return await self._complete(changing, applied, result, result.outcome)
+
+    async def _complete(
+        self, changing: Changing, applied: Sequence[Applied], result: SyncResult, outcome: Outcome
+    ) -> SyncResult:
+        """Write everything down. An interrupt waits until that is done: the work itself is."""
+        self._task = None
+        await uninterrupted(changing.finish(applied, outcome, result.message))
         return result
 
-    async def _drop_snapshots(self, pair: Pair) -> None:
-        await asyncio.gather(*(self._drop_snapshots_of(machine) for machine in pair.both))
+    async def _keep_marks(self, world: World, plan: Plan) -> None:
+        """Remember on each machine what was decided to be its own."""
+        for_source, for_target = marks_from(plan)
+        for machine, marks in ((world.target.machine, for_target), (world.source.machine, for_source)):
+            if marks:
+                await machine.call(change_marks, marks, ())
 
-    async def _drop_snapshots_of(self, machine: Machine) -> None:
-        await machine.call(delete_snapshots, self._label, None)
-        if machine in self._new_places:
-            await machine.call(remove_empty_place)
+    async def _drop_snapshots(self, world: World) -> None:
+        await asyncio.gather(*(self._snapshots.drop(side.machine) for side in (world.source, world.target)))
+        self._book.drop_snapshots()
 
-    async def _record_failure(self, pair: Pair, error: BaseException) -> None:
-        """Leave the truth behind on each machine that can still be reached."""
-        cause = prefer_cause(error)
+    async def _clean_up(self, pair: Pair, error: BaseException) -> None:
+        """Leave each machine that can still be reached in order, and the truth on it; goes on whatever fails (I4)."""
+        if not self._changing:
+            self._book.drop_snapshots()
+            for machine in pair.both:
+                try:
+                    async with asyncio.timeout(CLEANING_PATIENCE):
+                        await self._snapshots.drop(machine)
+                except (PcSwitcherError, TimeoutError) as trouble:
+                    self._bus.log(Level.WARNING, f"cleaning up failed: {trouble}", machine.name)
         # Everyone on the machine may read the record: it tells the kind of error and no path, the log tells the rest.
-        kind = type(cause) if cause else InterruptedRunError
-        words = (kind.__doc__ or kind.__name__).splitlines()[0]
-        outcome = Outcome.INTERRUPTED if isinstance(error, asyncio.CancelledError) else Outcome.FAILED
-        for machine, role in _both_roles(pair):
-            try:
-                async with asyncio.timeout(CLEANING_PATIENCE):
-                    if not self._changing:
-                        await self._drop_snapshots_of(machine)
-                    await self._write_one_record(machine, role, outcome=outcome, message=words)
-            except (PcSwitcherError, TimeoutError) as trouble:
-                # Cleaning goes on whatever fails (requirement I4).
-                self._bus.log(Level.WARNING, f"cleaning up on {machine.name} failed: {trouble}", machine.name)
+        ended = isinstance(error, asyncio.CancelledError | StubbornJobsError)
+        cause = self._why_ended() if ended else prefer_cause(error)
+        kind = type(cause) if cause else PcSwitcherError
+        outcome = Outcome.INTERRUPTED if kind is InterruptedRunError else Outcome.FAILED
+        await self._book.close_failed(outcome, (kind.__doc__ or kind.__name__).splitlines()[0])
 
-    async def _write_record(
-        self, pair: Pair, *, outcome: Outcome | None, message: str, jobs: tuple[JobRecord, ...] = ()
-    ) -> None:
-        for machine, role in _both_roles(pair):
-            await self._write_one_record(machine, role, outcome=outcome, message=message, jobs=jobs)
-
-    async def _write_one_record(
-        self,
-        machine: Machine,
-        role: Role,
-        *,
-        outcome: Outcome | None,
-        message: str,
-        jobs: tuple[JobRecord, ...] = (),
-    ) -> None:
-        if self._record is None:
-            return  # a dry run leaves nothing behind
-        record = attrs.evolve(
-            self._record,
-            role=role,
-            outcome=outcome,
-            message=message,
-            jobs=jobs,
-            ended=None if outcome is None else now(),
-        )
-        await machine.call(write_record, record, self._memory[machine.name].identity)
+    def _why_ended(self) -> PcSwitcherError:
+        return self._why_stopped or InterruptedRunError("the run was interrupted", "start the same command again")
 
     def _world(self, pair: Pair, source: Side, target: Side) -> World:
-        return World(run=self._label, source=source, target=target, shell=pair.shell, tell=self._bus.tell)
+        return World(run=self._book.label, source=source, target=target, shell=pair.shell, tell=self._hear_job)
+
+    def _hear_job(self, event: Event) -> None:
+        """Hand on what a job tells; a CRITICAL line stops the run (J5)."""
+        self._bus.tell(event)
+        if isinstance(event, LogLine) and event.level >= Level.CRITICAL:
+            self.stop(StoppedRunError(f"{event.machine}: {event.message}", "see pc-switcher logs last"))
+
+    def _agent_log(self, machine: str) -> Callable[[AgentLog], None]:
+        def hear(line: AgentLog) -> None:
+            self._hear_job(LogLine(level=line.level, message=line.message, machine=machine, fields=line.fields))
+
+        return hear
 
     def _take_findings(self, findings: Sequence[Finding]) -> None:
         for finding in findings:
@@ -382,14 +318,33 @@ class Sync:
             level = Level.FULL if finding.severity is Severity.ADVICE else Level.WARNING
             self._bus.log(level, f"{finding.message}{hint}", finding.machine)
 
-    @asynccontextmanager
-    async def _step(self, step: Step) -> AsyncGenerator[None]:
-        self._bus.tell(StepStarted(step=step))
-        started = time.monotonic()
-        yield
-        self._bus.tell(StepFinished(step=step, seconds=time.monotonic() - started))
+
+async def uninterrupted(work: Awaitable[T]) -> T:
+    """Await ``work`` to its end, even when this task is told to stop meanwhile."""
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise
+    return task.result()
 
 
-def _both_roles(pair: Pair) -> tuple[tuple[Machine, Role], tuple[Machine, Role]]:
-    # The target first: what the source believes must be true there already.
-    return (pair.target, Role.TARGET), (pair.source, Role.SOURCE)
+def pending(plan: Plan) -> SyncResult:
+    """The end of a dry run that found something to do."""
+    return SyncResult(
+        outcome=Outcome.PENDING,
+        exit_code=ExitCode.CHANGES_PENDING,
+        message=f"{human_count(plan.items, 'change')} would be made to {plan.target}; nothing was changed",
+        hint="leave out --dry-run to make them",
+    )
+
+
+def declined(plan: Plan) -> SyncResult:
+    """The end of a run whose plan was declined."""
+    return SyncResult(
+        outcome=Outcome.DECLINED,
+        exit_code=ExitCode.INTERRUPTED,
+        message=f"the plan was declined; nothing was changed on {plan.target}",
+    )

@@ -52,8 +52,8 @@ def refused_items(plan: Plan, job: str) -> frozenset[str]:
     """Items of a job that stay as they are, by what was decided: skipped, kept, and conflicts nobody answered."""
     answers = plan.decisions.get(job, {})
     refused = {item for item, decision in answers.items() if decision is not Decision.APPLY}
-    section = next(each for each in plan.sections if each.job == job)
-    return frozenset(refused | {change.item for change in section.conflicts() if change.item not in answers})
+    conflicts = plan.section(job).conflicts()
+    return frozenset(refused | {change.item for change in conflicts if change.item not in answers})
 
 
 def save_plan(plan: Plan, path: Path) -> None:

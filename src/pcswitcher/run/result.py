@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import attrs
 
-from pcswitcher.jobs.api import JobReport
 from pcswitcher.model.errors import ExitCode, InterruptedRunError, PcSwitcherError, VerificationError
 from pcswitcher.model.events import Outcome
+from pcswitcher.model.plan import Plan
 from pcswitcher.model.text import human_count
-from pcswitcher.run.plan import Plan
+from pcswitcher.run.telling import Applied
 
 
 @attrs.frozen(kw_only=True)
@@ -21,6 +21,8 @@ class SyncResult:
     exit_code: ExitCode
     message: str
     hint: str = ""
+    abandoned: bool = False
+    """Whether a job that would not stop was left behind in this process: it must not be waited for."""
 
 
 def result_of(error: PcSwitcherError) -> SyncResult:
@@ -42,33 +44,41 @@ def unchanged(plan: Plan) -> SyncResult:
     return SyncResult(outcome=Outcome.NOTHING, exit_code=ExitCode.DONE, message=f"{plan.target} is as {plan.source}")
 
 
-def judge(source: str, target: str, reports: Sequence[JobReport], differences: Sequence[str]) -> SyncResult:
-    """The end of a run that applied its plan: what every job reported, and what verification found.
+def judge(source: str, target: str, applied: Sequence[Applied]) -> SyncResult:
+    """The end of a run that applied its plan: what every job reported, and what verification found (J7).
 
-    It is kept where everyone on the machine may read it, so it counts items; the log names them.
+    It is kept where everyone on the machine may read it, so it counts items and names jobs; the log names items.
     """
-    failures = [failure for report in reports for failure in report.failures]
-    items = sum(report.items for report in reports)
+    differences = sum(len(each.differences) for each in applied)
+    failures = sum(len(each.report.failures) for each in applied)
+    items = sum(each.report.items for each in applied)
+    broken = [each for each in applied if each.report.outcome in {Outcome.FAILED, Outcome.SKIPPED}]
     if differences:
-        error = VerificationError(
-            f"{human_count(len(differences), 'item')} on {target} not as planned",
-            "start the same command again; if it stays, look at pc-switcher logs",
+        return result_of(
+            VerificationError(
+                f"{human_count(differences, 'item')} on {target} not as planned",
+                "start the same command again; if it stays, look at pc-switcher logs last",
+            )
         )
-        return result_of(error)
-    if any(report.outcome is Outcome.FAILED for report in reports):
-        reason = next(report.reason for report in reports if report.outcome is Outcome.FAILED)
+    if broken:
+        names = ", ".join(f"{each.section.job} ({each.report.outcome})" for each in broken)
         return SyncResult(
-            outcome=Outcome.FAILED, exit_code=ExitCode.FAILED, message=reason, hint="start the same command again"
+            outcome=Outcome.FAILED,
+            exit_code=ExitCode.FAILED,
+            message=f"not done: {names}; {human_count(items, 'change')} made to {target} by the other jobs",
+            hint="see why with pc-switcher logs last, then start the same command again",
         )
     if failures:
         return SyncResult(
             outcome=Outcome.PARTIAL,
             exit_code=ExitCode.PARTIAL,
-            message=f"{human_count(items, 'change')} made to {target}, {len(failures):,} could not be",
+            message=f"{human_count(items, 'change')} made to {target}, {failures:,} could not be",
             hint="mend what is named, then start the same command again",
         )
+    left = sum(len(each.section.changes) - len(each.planned.plan.changes) for each in applied)
+    stay = f", but for {human_count(left, 'item')} left as decided" if left else ""
     return SyncResult(
         outcome=Outcome.DONE,
         exit_code=ExitCode.DONE,
-        message=f"{human_count(items, 'change')} made: {target} is as {source}",
+        message=f"{human_count(items, 'change')} made: {target} is as {source}{stay}",
     )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pcswitcher.files import engine
 from pcswitcher.files.engine import ApplyProgress, ApplyReport, TreePlace
 from pcswitcher.files.rules import Verdict, explain
+from pcswitcher.files.stage import remove_stages
 from pcswitcher.jobs.api import (
     Change,
     Context,
@@ -144,6 +145,11 @@ class FilesJob(Job[FilesSettings, FilesState, Planned]):
             differences = await engine.verify(planned.delta, world.target.machine, _place(world, planned.tree), failed)
             found += [f"{planned.tree.shown(each.path)}: {', '.join(each.why)}" for each in differences]
         return tuple(found)
+
+    async def clean_up(self, machine: Machine) -> None:
+        """See Job."""
+        for tree in self._trees:
+            await machine.call(remove_stages, tree.path)
 
     async def inspect(self, world: World, plan: JobPlan[Planned], change: Change) -> Details:
         """See Job."""

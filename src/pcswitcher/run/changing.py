@@ -1,0 +1,160 @@
+"""The half of a run after the yes: apply, verify, snapshot, record (design §3)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from functools import partial
+
+import attrs
+
+from pcswitcher.jobs.api import JobReport, World
+from pcswitcher.model.errors import PcSwitcherError
+from pcswitcher.model.events import JobFinished, JobStarted, Level, Outcome, Step
+from pcswitcher.model.plan import Plan
+from pcswitcher.run.bases import BaseHead, Common, keep_base
+from pcswitcher.run.book import Book
+from pcswitcher.run.bus import Bus
+from pcswitcher.run.graph import Node, apply_graph, reason_of
+from pcswitcher.run.journal import sync_trees
+from pcswitcher.run.plan import PlannedJob, refused_items
+from pcswitcher.run.snapshotting import RunSnapshots
+from pcswitcher.run.telling import Applied, details_of, job_record
+from pcswitcher.snapshots.names import Moment
+
+NOTHING = JobReport(outcome=Outcome.NOTHING, items=0)
+
+
+@attrs.frozen(kw_only=True)
+class Changing:
+    """Making the target what was decided, with everything that is needed for it."""
+
+    world: World
+    plan: Plan
+    planned: tuple[PlannedJob, ...]
+    common: Common
+    book: Book
+    bus: Bus
+    snapshots: RunSnapshots
+    grace: float
+    """Seconds a job that is told to stop may take."""
+
+    async def apply(self) -> tuple[Applied, ...]:
+        """Apply what was decided, job by job as their needs allow, and read it back.
+
+        Raises what ends the whole run (see ``apply_graph``). Jobs that fail are in the reports.
+        """
+        left = {each.job.name: each.without(refused_items(self.plan, each.job.name)) for each in self.planned}
+        started: dict[str, float] = {}
+        seconds: dict[str, float] = {}
+
+        async def one(planned: PlannedJob) -> JobReport:
+            started[planned.job.name] = time.monotonic()
+            if not planned.plan.changes:
+                return NOTHING
+            self.bus.tell(
+                JobStarted(
+                    job=planned.job.name,
+                    title=planned.job.title,
+                    items=len(planned.plan.changes),
+                    size=sum(change.size for change in planned.plan.changes),
+                )
+            )
+            return await planned.job.apply(self.world, planned.plan)
+
+        def ended(name: str, report: JobReport) -> None:
+            seconds[name] = time.monotonic() - started.get(name, time.monotonic())
+            self._tell_end(name, report, seconds[name])
+
+        def failed(name: str, error: Exception) -> None:
+            self.bus.log(Level.CRITICAL, f"{type(error).__name__}: {reason_of(error)}", self._target, name)
+
+        async with self.book.step(Step.APPLY):
+            nodes = [Node(name=name, needs=each.job.needs, apply=partial(one, each)) for name, each in left.items()]
+            reports = await apply_graph(nodes, grace=self.grace, failed=failed, ended=ended)
+            # Payload before journal: the step is told as done once a power cut cannot undo it.
+            await self.world.target.machine.call(sync_trees, tuple(p.tree for p in self.world.target.layout.trees))
+        async with self.book.step(Step.VERIFY):
+            return tuple(
+                [
+                    Applied(
+                        planned=each,
+                        section=self.plan.section(name),
+                        report=reports[name],
+                        seconds=seconds[name],
+                        differences=await self._verify(each, reports[name]),
+                    )
+                    for name, each in left.items()
+                ]
+            )
+
+    def nothing(self) -> tuple[Applied, ...]:
+        """How a run went that had nothing to do."""
+        return tuple(
+            Applied(planned=each, section=self.plan.section(each.job.name), report=NOTHING, seconds=0.0)
+            for each in self.planned
+        )
+
+    async def finish(self, applied: Sequence[Applied], outcome: Outcome, message: str) -> None:
+        """Take the post snapshots, write down how it went, and what both machines now have in common: last."""
+        async with self.book.step(Step.POST_SNAPSHOT):
+            after = await self.snapshots.take(self.world, Moment.POST)
+        async with self.book.step(Step.RECORD):
+            self.book.note(
+                jobs=[job_record(each, self.plan) for each in applied],
+                snapshots=self.snapshots.taken,
+            )
+            await self.book.write_details(details_of(self.book.label, applied, self.plan, self.bus))
+            await self.book.write(outcome=outcome, message=message)
+        for each in applied:
+            await self._keep_base(each, after)
+
+    async def _verify(self, planned: PlannedJob, report: JobReport) -> tuple[str, ...]:
+        if report.outcome not in {Outcome.DONE, Outcome.PARTIAL}:
+            return ()
+        differences = await planned.job.verify(self.world, planned.plan, report)
+        for difference in differences:
+            self.bus.log(Level.ERROR, difference, self._target, planned.job.name)
+        return differences
+
+    def _tell_end(self, name: str, report: JobReport, seconds: float) -> None:
+        for failure in report.failures:
+            self.bus.log(Level.ERROR, failure, self._target, name)
+        self.bus.tell(
+            JobFinished(job=name, outcome=report.outcome, reason=report.reason, seconds=seconds, items=report.items)
+        )
+
+    async def _keep_base(self, applied: Applied, after: World) -> None:
+        """Keep what both now have in common: the target's state, which is the source's where all went well."""
+        job, report = applied.planned.job, applied.report
+        if report.outcome not in {Outcome.DONE, Outcome.PARTIAL, Outcome.NOTHING} or self.book.record is None:
+            return
+        data, digest = applied.planned.encoded, applied.section.source_state
+        if report.failed or applied.differences or refused_items(self.plan, job.name):
+            state = await job.capture(after.target, after)
+            data, digest = await asyncio.to_thread(job.encode_state, state), job.state_digest(state)
+        known = self.common.heads.get(job.name)
+        if known is not None and known.digest == digest:
+            return
+        source_id, target_id = self.book.ids
+        for side, peer in ((after.target, source_id), (after.source, target_id)):
+            head = BaseHead(
+                run=self.book.label,
+                job=job.name,
+                state_version=job.state_version,
+                source_id=source_id,
+                target_id=target_id,
+                digest=digest,
+                size=len(data),
+                snapshots=tuple(snapshot.uuid for snapshot in side.snapshots),
+            )
+            try:
+                await keep_base(side.machine, peer, head, data)
+            except PcSwitcherError as error:
+                self.bus.log(Level.WARNING, f"what both have in common could not be kept: {error}", side.machine.name)
+                return
+
+    @property
+    def _target(self) -> str:
+        return self.world.target.machine.name

@@ -1,0 +1,96 @@
+"""What a run keeps of each job: counts for everybody's eyes, names for root's. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import attrs
+
+from pcswitcher.jobs.api import JobReport
+from pcswitcher.model.events import Outcome, PlanLine
+from pcswitcher.model.plan import Action, Decision, Plan, Section
+from pcswitcher.run.bus import Bus
+from pcswitcher.run.plan import PlannedJob
+from pcswitcher.run.record import JobDetails, JobRecord, RunDetails, within_limit
+
+_OPEN_REASONS = {Outcome.SKIPPED, Outcome.INTERRUPTED}
+"""Outcomes whose reason names jobs only; a failure's own words may name files."""
+
+
+@attrs.frozen(kw_only=True)
+class Applied:
+    """How one job went: what was left of its plan after the decisions, and what was shown; report, time, read-back."""
+
+    planned: PlannedJob
+    section: Section
+    report: JobReport
+    seconds: float
+    differences: tuple[str, ...] = ()
+
+
+def plan_line(section: Section, warnings: Sequence[str]) -> PlanLine:
+    """A job's part of the plan for the faces."""
+    return PlanLine(
+        job=section.job,
+        title=section.title,
+        summary=section.summary(),
+        removals=tuple(change.item for change in section.removals()),
+        conflicts=tuple(f"{change.item}: {change.conflict}" for change in section.conflicts()),
+        marked=len(section.marked),
+        warnings=tuple(warnings),
+    )
+
+
+def change_lines(section: Section) -> list[str]:
+    """Every change as one line, for the log."""
+    return [f"{change.action} {change.item}" + (f" ({change.why})" if change.why else "") for change in section.changes]
+
+
+def job_record(applied: Applied, plan: Plan) -> JobRecord:
+    """What everybody may know of a job's part: counts, no names."""
+    section, report = applied.section, applied.report
+    answers = Counter(plan.decisions.get(section.job, {}).values())
+    counts: Counter[Action] = Counter(change.action for change in section.changes)
+    return JobRecord(
+        name=section.job,
+        title=section.title,
+        outcome=report.outcome,
+        items=report.items,
+        size=sum(change.size for change in applied.planned.plan.changes),
+        reason=report.reason if report.outcome in _OPEN_REASONS else "",
+        seconds=applied.seconds,
+        counts=dict(counts),
+        conflicts=sum(1 for _ in section.conflicts()),
+        skipped=answers[Decision.SKIP],
+        kept=answers[Decision.KEEP],
+        marked=len(section.marked),
+        problems=len(section.problems),
+        failures=len(report.failures),
+        differences=len(applied.differences),
+    )
+
+
+def details_of(label: str, applied: Sequence[Applied], plan: Plan, bus: Bus) -> RunDetails:
+    """What only root may read: the items that need attention, by name."""
+    return RunDetails(
+        label=label,
+        warnings=within_limit([line.message for line in bus.warnings]),
+        jobs=tuple(_details(each, plan) for each in applied),
+    )
+
+
+def _details(applied: Applied, plan: Plan) -> JobDetails:
+    section = applied.section
+    answers = plan.decisions.get(section.job, {})
+    return JobDetails(
+        name=section.job,
+        failures=within_limit(applied.report.failures or tuple(filter(None, [applied.report.reason]))),
+        problems=within_limit(section.problems),
+        differences=within_limit(applied.differences),
+        conflicts=within_limit(
+            [f"{plan.decision(section.job, change) or 'open'}: {change.item}" for change in section.conflicts()]
+        ),
+        skipped=within_limit([item for item, answer in answers.items() if answer is Decision.SKIP]),
+        kept=within_limit([item for item, answer in answers.items() if answer is Decision.KEEP]),
+    )

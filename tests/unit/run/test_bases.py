@@ -1,0 +1,222 @@
+"""What two machines have in common, kept on both."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import cast
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pcswitcher.jobs.registry import AnyJob
+from pcswitcher.machine.fake import FakeMachine, open_fake
+from pcswitcher.model.errors import CheckError, FormatError
+from pcswitcher.run import bases
+from pcswitcher.run.bases import BaseHead, Common, keep_base, newest_common, read_common, read_heads, read_held
+
+
+class Notes:
+    """As much of a job as a base needs."""
+
+    name = "notes"
+    title = "Notes"
+    state_version = 2
+
+    def decode_state(self, version: int, data: bytes) -> str:
+        if version == 1:
+            return data.decode().upper()
+        if version != 2:
+            raise FormatError(f"it is of version {version}, this program knows 2")
+        return data.decode()
+
+
+NOTES = cast("AnyJob", Notes())
+
+
+def head(data: bytes, run: str = "0001", version: int = 2, **more: object) -> BaseHead:
+    return attrs.evolve(
+        BaseHead(
+            run=run,
+            job="notes",
+            state_version=version,
+            source_id="id-of-atlas",
+            target_id="id-of-vega",
+            digest=hashlib.sha256(data).hexdigest(),
+            size=len(data),
+        ),
+        **more,
+    )
+
+
+@pytest.fixture
+def both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Callable[..., Coroutine[object, object, object]]], object]:
+    """Run a scenario with two machines. Both live in this process, so one state directory holds what both keep."""
+    monkeypatch.setattr(bases, "STATE_DIRECTORY", str(tmp_path))
+
+    def run(scenario: Callable[..., Coroutine[object, object, object]]) -> object:
+        async def open_both() -> object:
+            atlas, vega = await open_fake("atlas"), await open_fake("vega")
+            try:
+                return await scenario(atlas, vega)
+            finally:
+                await atlas.close()
+                await vega.close()
+
+        return asyncio.run(open_both())
+
+    return run
+
+
+def kept(state: Path) -> list[Path]:
+    """The files of all bases."""
+    return sorted(state.rglob("*.base"))
+
+
+async def keep_on_both(atlas: FakeMachine, vega: FakeMachine, data: bytes, known: BaseHead) -> None:
+    await keep_base(vega, "id-of-atlas", known, data)
+    await keep_base(atlas, "id-of-vega", known, data)
+
+
+async def common(atlas: FakeMachine, vega: FakeMachine) -> Common:
+    return await read_common(atlas, vega, "id-of-atlas", "id-of-vega", [NOTES])
+
+
+def test_what_was_kept_on_both_is_what_is_read(both, tmp_path: Path) -> None:
+    """J1 (the base): also when it is larger than one message, and for root's eyes alone."""
+    data = b"x" * (2 * 1024 * 1024 + 5)
+
+    async def scenario(atlas: FakeMachine, vega: FakeMachine) -> Common:
+        await keep_on_both(atlas, vega, data, head(data, snapshots=("uuid-1",)))
+        assert set(await atlas.call(read_held)) == {"uuid-1"}
+        return await common(atlas, vega)
+
+    found = both(scenario)
+    assert found.states == {"notes": data.decode()}
+    assert found.known
+    assert found.findings == ()
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+    assert len(files) == 2
+
+
+def test_without_a_base_nothing_is_known_and_nothing_is_wrong(both) -> None:
+    found = both(common)
+    assert (found.states, found.known, found.findings) == ({}, False, ())
+
+
+def test_a_base_that_only_one_machine_has_does_not_count_and_the_older_common_one_does(both) -> None:
+    """Promise 6: a crash between the two writes makes nobody forget a conflict."""
+
+    async def scenario(atlas: FakeMachine, vega: FakeMachine) -> Common:
+        await keep_on_both(atlas, vega, b"first", head(b"first"))
+        await keep_base(vega, "id-of-atlas", head(b"second", "0002"), b"second")
+        return await common(atlas, vega)
+
+    assert both(scenario).states == {"notes": "first"}
+
+
+def test_bases_that_differ_are_no_base_and_said_so(both) -> None:
+    """Promise 8."""
+
+    async def scenario(atlas: FakeMachine, vega: FakeMachine) -> Common:
+        await keep_base(vega, "id-of-atlas", head(b"one"), b"one")
+        await keep_base(atlas, "id-of-vega", head(b"two"), b"two")
+        return await common(atlas, vega)
+
+    found = both(scenario)
+    assert found.states == {}
+    assert "atlas and vega last had in common cannot be used" in found.findings[0].message
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed", "header"])
+def test_a_damaged_base_counts_as_none_and_is_said(both, tmp_path: Path, damage: str) -> None:
+    """Promise 8: it never gives a wrong answer."""
+
+    async def scenario(atlas: FakeMachine, vega: FakeMachine) -> Common:
+        await keep_on_both(atlas, vega, b"state", head(b"state"))
+        for path in kept(tmp_path):
+            content = path.read_bytes()
+            path.write_bytes({"cut": content[:-1], "changed": content[:-1] + b"E", "header": b"{}\n" + content}[damage])
+        return await common(atlas, vega)
+
+    found = both(scenario)
+    assert found.states == {}
+    assert len(found.findings) == 1
+
+
+def test_an_old_version_is_migrated_and_an_unknown_one_refused_with_a_clear_line(both) -> None:
+    """J1: the form of a state may change."""
+
+    async def old(atlas: FakeMachine, vega: FakeMachine) -> Common:
+        await keep_on_both(atlas, vega, b"old", head(b"old", version=1))
+        return await common(atlas, vega)
+
+    assert both(old).states == {"notes": "OLD"}
+
+    async def newer(atlas: FakeMachine, vega: FakeMachine) -> Common:
+        await keep_on_both(atlas, vega, b"new", head(b"new", "0002", version=3))
+        return await common(atlas, vega)
+
+    found = both(newer)
+    assert found.states == {}
+    assert "version 3" in found.findings[0].message
+
+
+def test_what_does_not_arrive_whole_leaves_the_old_one(both, tmp_path: Path) -> None:
+    async def scenario(atlas: FakeMachine, vega: FakeMachine) -> Common:
+        await keep_on_both(atlas, vega, b"good", head(b"good"))
+        with pytest.raises(CheckError, match="did not arrive whole"):
+            await keep_base(vega, "id-of-atlas", head(b"other", "0002"), b"torn")
+        return await common(atlas, vega)
+
+    assert both(scenario).states == {"notes": "good"}
+    assert not list(tmp_path.rglob("*.new"))
+
+
+def test_two_are_kept_of_each_job(both) -> None:
+    async def scenario(atlas: FakeMachine, vega: FakeMachine) -> list[str]:
+        for number in range(1, 6):
+            data = str(number).encode()
+            await keep_on_both(atlas, vega, data, head(data, f"{number:04d}"))
+        return [each.run for each in (await vega.call(read_heads, "id-of-atlas")).heads]
+
+    assert both(scenario) == ["0004", "0005"]
+
+
+@pytest.mark.parametrize(("peer", "job"), [("../other", "notes"), ("id", "../../etc"), ("", "notes")])
+def test_no_name_leads_out_of_the_directory(both, peer: str, job: str) -> None:
+    """Faults row 22."""
+
+    async def scenario(atlas: FakeMachine, _vega: FakeMachine) -> None:
+        await keep_base(atlas, peer, head(b"x", job=job), b"x")
+
+    with pytest.raises(CheckError, match="is no"):
+        both(scenario)
+
+
+heads = st.builds(
+    lambda run, digest, job: head(b"", f"{run:04d}", digest=digest, job=job),
+    st.integers(1, 12),
+    st.sampled_from("abc"),
+    st.sampled_from(["notes", "other"]),
+)
+
+
+@given(st.lists(heads), st.lists(heads))
+def test_the_common_base_is_on_both_and_none_newer_is(here: list[BaseHead], there: list[BaseHead]) -> None:
+    """Promise 6."""
+    found = newest_common(here, there, "notes")
+    shared = {(each.run, each.digest) for each in here if each.job == "notes"} & {
+        (each.run, each.digest) for each in there if each.job == "notes"
+    }
+    assert (found is None) == (not shared)
+    if found is not None:
+        assert (found.run, found.digest) in shared
+        assert int(found.run) == max(int(run) for run, _ in shared)
