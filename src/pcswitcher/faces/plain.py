@@ -2,30 +2,58 @@
 
 from __future__ import annotations
 
-import time
 from typing import TextIO
 
+from pcswitcher.faces.health import Room, link_is_bad, room
 from pcswitcher.faces.lines import Lines
 from pcswitcher.faces.words import lines_of
-from pcswitcher.model.events import Event, Progress
+from pcswitcher.model.events import Event, FreeSpace, Level, LinkHealth, Progress
+from pcswitcher.model.settings import DiskSettings
 
 PROGRESS_INTERVAL = 5.0
 """Least seconds between two progress lines of one job on one machine."""
 
 
 class PlainFace:
-    """A Sink that prints every event as lines of text."""
+    """A Sink that prints events as lines of text.
 
-    def __init__(self, stream: TextIO) -> None:
+    Progress every five seconds; free space and a link only when they turn bad and when they are good again.
+    """
+
+    def __init__(self, stream: TextIO, level: Level = Level.INFO, disk: DiskSettings | None = None) -> None:
         self._lines = Lines(stream)
-        self._next: dict[tuple[str, str], float] = {}
+        self._level = level
+        self._disk = disk or DiskSettings()
+        self._printed: dict[tuple[str, str], float] = {}
+        self._rooms: dict[tuple[str, str], Room] = {}
+        self._bad_links: set[str] = set()
 
     def take(self, event: Event) -> None:
         """See Sink."""
-        if isinstance(event, Progress):
-            key = (event.job, event.machine)
-            moment = time.monotonic()
-            if moment < self._next.setdefault(key, moment + PROGRESS_INTERVAL):
-                return
-            self._next[key] = moment + PROGRESS_INTERVAL
-        self._lines.write(lines_of(event))
+        if self._is_news(event):
+            self._lines.write(lines_of(event, self._level))
+
+    def _is_news(self, event: Event) -> bool:
+        match event:
+            case Progress():
+                return self._is_due(event)
+            case FreeSpace():
+                before = self._rooms.get((event.machine, event.path), Room.ENOUGH)
+                self._rooms[event.machine, event.path] = room(event, self._disk)
+                return before is not self._rooms[event.machine, event.path]
+            case LinkHealth():
+                was_bad = event.machine in self._bad_links
+                (self._bad_links.add if link_is_bad(event) else self._bad_links.discard)(event.machine)
+                return was_bad is not link_is_bad(event)
+            case _:
+                return True
+
+    def _is_due(self, event: Progress) -> bool:
+        """Five seconds after the first, which says nothing yet, and after each that was printed."""
+        key = (event.job, event.machine)
+        moment = event.time.timestamp()
+        since = moment - self._printed.setdefault(key, moment)
+        if 0 <= since < PROGRESS_INTERVAL:
+            return False
+        self._printed[key] = moment
+        return True
