@@ -29,7 +29,7 @@ TIMERS = ("apt-daily.timer", "apt-daily-upgrade.timer")
 """They are stopped, and started again when they were active."""
 ON_DEMAND = ("packagekit.service",)
 """The bus starts it when a program asks for updates; while it is masked nobody can."""
-WORKERS = ("apt-daily.service", "apt-daily-upgrade.service", *ON_DEMAND)
+WORKERS = ("apt-daily.service", "apt-daily-upgrade.service")
 """Whoever is at work with packages right now is not disturbed, only told."""
 SYSTEMCTL, SNAP = "/usr/bin/systemctl", "/usr/bin/snap"
 HOLD_KEY = "refresh.hold"
@@ -89,7 +89,7 @@ async def has_systemd(machine: Machine) -> bool:
 
 async def read_updates(machine: Machine) -> Updates:
     """Read what can start updates on a machine with systemd. Raises ProgramError, ProgramTimeoutError."""
-    units = (*TIMERS, *WORKERS)
+    units = (*TIMERS, *ON_DEMAND, *WORKERS)
     shown = await machine.run(
         ["systemctl", "show", "-p", "Id", "-p", "LoadState", "-p", "ActiveState", "--", *units], timeout=PATIENCE
     )

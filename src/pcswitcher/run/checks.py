@@ -1,4 +1,4 @@
-"""The checks of both machines that belong to no job: layout, room, programs, lineage."""
+"""The checks of both machines that belong to no job: layout, room, programs, clocks, and who is at work there."""
 
 from __future__ import annotations
 
@@ -8,66 +8,81 @@ from collections.abc import Sequence
 
 import attrs
 
-from pcswitcher.jobs.api import Finding, Gate, Severity, Side
+from pcswitcher.jobs.api import Finding, Severity, Side
 from pcswitcher.jobs.registry import AnyJob
 from pcswitcher.machine.api import Machine
-from pcswitcher.model.errors import CheckError, ProgramError
-from pcswitcher.model.events import Outcome
-from pcswitcher.model.text import escape
-from pcswitcher.run.record import Memory
+from pcswitcher.machine.clocks import read_clocks, seconds_words
+from pcswitcher.machine.logins import Login
+from pcswitcher.machine.updates import has_systemd, read_updates
+from pcswitcher.model.errors import CheckError, ConnectionLostError, PcSwitcherError, ProgramError
+from pcswitcher.model.settings import Settings
+from pcswitcher.run.disk import check_start, limits_of, measure
+from pcswitcher.run.presence import check_presence
 from pcswitcher.snapshots.layout import Layout
-from pcswitcher.snapshots.snapshots import free_space, read_layout
+from pcswitcher.snapshots.snapshots import read_layout
 
 OLDEST_RSYNC = (3, 2, 3)
 ADVISED_RSYNC = (3, 5, 0)
 """rsync 3.5.0 closed 33 security holes, most of them in privileged use on user-writable trees (its NEWS)."""
-LEAST_FREE_PERCENT = 5
+CLOCKS_APART = 120.0
+"""Seconds that clocks may be apart without a word."""
+
+
+@attrs.frozen(kw_only=True)
+class Look:
+    """One thing that was looked at: what was found, or what is in order when nothing was."""
+
+    machine: str
+    words: str
+    """What is in order, for whoever wants to know that it was looked at."""
+    findings: tuple[Finding, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
 class Checked:
-    """What the checks found, and the layout they read on the way."""
+    """What the checks found, the layout they read on the way, and who is logged in on the target."""
 
     source: Side
     target: Side
-    findings: tuple[Finding, ...]
+    looks: tuple[Look, ...]
+    logins: tuple[Login, ...] = ()
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Everything that was found."""
+        return tuple(finding for look in self.looks for finding in look.findings)
 
     @property
     def blocking(self) -> tuple[Finding, ...]:
         """The findings that stop the run."""
-        return tuple(each for each in self.findings if each.severity is Severity.BLOCKING and each.gate is None)
+        return tuple(each for each in self.findings if each.stops)
 
 
-async def check_machines(source: Machine, target: Machine, jobs: Sequence[AnyJob]) -> Checked:
+async def check_machines(source: Machine, target: Machine, jobs: Sequence[AnyJob], settings: Settings) -> Checked:
     """Check both machines at once; gather everything that is found (requirement J3)."""
-    trees = tuple(dict.fromkeys(tree for job in jobs for tree in job.trees()))
-    (here, at_home), (there, away) = await asyncio.gather(check_machine(source, trees), check_machine(target, trees))
+    trees = trees_of(jobs)
+    (here, at_home), (there, away), presence, clocks = await asyncio.gather(
+        check_machine(source, trees, settings),
+        check_machine(target, trees, settings),
+        check_presence(target, trees, settings.run),
+        _check_clocks(source, target),
+    )
+    at_work = Look(
+        machine=target.name,
+        words="nobody is logged in, and no program holds synced files open",
+        findings=presence.findings,
+    )
     return Checked(
         source=Side(machine=source, layout=here),
         target=Side(machine=target, layout=there),
-        findings=(*at_home, *away, *_compare_facts(source, target)),
+        looks=(*at_home, *away, at_work, clocks, _compare_facts(source, target)),
+        logins=presence.logins,
     )
 
 
-def check_lineage(source: Machine, target: Machine, here: Memory, there: Memory) -> tuple[Finding, ...]:
-    """Whether the two machines were ever made equal before (requirement K3, its first part)."""
-    pair = {here.identity.id, there.identity.id}
-    known = any(
-        {record.source_id, record.target_id} == pair and record.outcome in {Outcome.DONE, Outcome.PARTIAL}
-        for record in (*here.records, *there.records)
-    )
-    if known:
-        return ()
-    return (
-        Finding(
-            severity=Severity.WARNING,
-            machine=target.name,
-            message=f"{target.name} was never synced with {source.name}: everything in scope that only "
-            f"{target.name} has will be removed",
-            hint="look at the list of removals",
-            gate=Gate.FIRST_SYNC,
-        ),
-    )
+def trees_of(jobs: Sequence[AnyJob]) -> tuple[bytes, ...]:
+    """The synced trees of all jobs, each once."""
+    return tuple(dict.fromkeys(tree for job in jobs for tree in job.trees()))
 
 
 def raise_blocking(findings: Sequence[Finding]) -> None:
@@ -77,11 +92,17 @@ def raise_blocking(findings: Sequence[Finding]) -> None:
         raise CheckError("; ".join(each.message for each in findings), "; ".join(hints))
 
 
-async def check_machine(machine: Machine, trees: tuple[bytes, ...]) -> tuple[Layout, tuple[Finding, ...]]:
-    """Check one machine alone: its layout (given back), programs and room."""
-    layout, programs = await asyncio.gather(machine.call(read_layout, trees), _check_programs(machine))
-    space = await _check_space(machine, tuple(place.tree for place in layout.trees))
-    problems = [
+async def check_machine(
+    machine: Machine, trees: tuple[bytes, ...], settings: Settings
+) -> tuple[Layout, tuple[Look, ...]]:
+    """Check one machine alone: its layout (given back), programs, room and updates at work."""
+    layout, rsync, room, updates = await asyncio.gather(
+        machine.call(read_layout, trees),
+        _check_rsync(machine),
+        _check_room(machine, trees, settings),
+        _check_updates(machine),
+    )
+    problems = tuple(
         Finding(
             severity=Severity.BLOCKING if problem.blocking else Severity.WARNING,
             machine=machine.name,
@@ -89,49 +110,81 @@ async def check_machine(machine: Machine, trees: tuple[bytes, ...]) -> tuple[Lay
             hint=problem.hint,
         )
         for problem in layout.problems
-    ]
-    return layout, (*problems, *programs, *space)
+    )
+    names = ", ".join(layout.names)
+    fine = Look(machine=machine.name, words=f"snapshots can be made of subvolumes {names}", findings=problems)
+    return layout, (fine, rsync, room, updates)
 
 
-async def _check_programs(machine: Machine) -> list[Finding]:
-    findings: list[Finding] = []
+async def _check_rsync(machine: Machine) -> Look:
     try:
         answer = (await machine.run(["rsync", "--version"], timeout=20)).check().text
     except ProgramError:
-        return [_blocking(machine, f"{machine.name} has no rsync", "sudo apt install rsync")]
+        missing = _blocking(machine, f"{machine.name} has no rsync", "sudo apt install rsync")
+        return Look(machine=machine.name, words="", findings=(missing,))
+    findings: list[Finding] = []
     version = rsync_version(answer)
     if version < OLDEST_RSYNC:
-        findings.append(_blocking(machine, f"{machine.name}: rsync is too old: {_dotted(version)}", "sudo apt upgrade"))
+        findings.append(_blocking(machine, f"{machine.name}: rsync is too old: {dotted(version)}", "sudo apt upgrade"))
     elif version < ADVISED_RSYNC:
-        findings.append(
-            _advice(
-                machine,
-                f"{machine.name}: rsync {_dotted(version)} is older than 3.5, which closed holes in use as root",
-                "sudo apt upgrade, if your distribution did not close them in its own version",
-            )
+        advice = Finding(
+            severity=Severity.ADVICE,
+            machine=machine.name,
+            message=f"{machine.name}: rsync {dotted(version)} is older than 3.5, which closed holes in use as root",
+            hint="sudo apt upgrade, if your distribution did not close them in its own version",
         )
+        findings.append(advice)
     findings += [
         _blocking(machine, f"{machine.name}: its rsync was built without {what}", "install your distribution's rsync")
         for what, sign in (("ACLs", "no ACLs"), ("extended attributes", "no xattrs"), ("hard links", "no hardlinks"))
         if sign in answer
     ]
-    return findings
+    words = f"rsync {dotted(version)}, with ACLs, extended attributes and hard links"
+    return Look(machine=machine.name, words=words, findings=tuple(findings))
 
 
-async def _check_space(machine: Machine, trees: tuple[bytes, ...]) -> list[Finding]:
-    rooms = await asyncio.gather(*(machine.call(free_space, tree) for tree in trees))
-    return [
-        _blocking(
-            machine,
-            f"{machine.name}: too little room at {escape(room.path)}: {room.words}",
-            "pc-switcher snapshots list; remove what you no longer need",
+async def _check_room(machine: Machine, trees: tuple[bytes, ...], settings: Settings) -> Look:
+    rooms = await measure(machine, trees)
+    return Look(
+        machine=machine.name,
+        words="room: " + "; ".join(limit.words for limit in limits_of(rooms)),
+        findings=check_start(machine.name, rooms, settings.disk.preflight),
+    )
+
+
+async def _check_updates(machine: Machine) -> Look:
+    """Whether packages are being changed at this moment: a pause of updates does not reach what runs already."""
+    name = machine.name
+    try:
+        working = (await read_updates(machine)).working if await has_systemd(machine) else ()
+    except ConnectionLostError:
+        raise
+    except PcSwitcherError as error:
+        unknown = _warning(machine, f"{name}: it is not known whether it updates itself: {error.message}", error.hint)
+        return Look(machine=name, words="", findings=(unknown,))
+    findings = tuple(
+        _warning(
+            machine, f"{name} updates itself right now ({unit})", f"wait for it; on {name}: systemctl status {unit}"
         )
-        for room in rooms
-        if room.total and room.free * 100 < room.total * LEAST_FREE_PERCENT
-    ]
+        for unit in working
+    )
+    return Look(machine=name, words="it does not update itself right now", findings=findings)
 
 
-def _compare_facts(source: Machine, target: Machine) -> list[Finding]:
+async def _check_clocks(source: Machine, target: Machine) -> Look:
+    here, there = await asyncio.gather(source.call(read_clocks), target.call(read_clocks))
+    apart = there.wall - here.wall
+    findings: tuple[Finding, ...] = ()
+    if abs(apart) > CLOCKS_APART:
+        message = (
+            f"the clock of {target.name} is {seconds_words(abs(apart))} {'ahead of' if apart > 0 else 'behind'} that "
+            f"of {source.name}: no decision depends on it, but times in files and logs will mislead you"
+        )
+        findings = (_warning(target, message, "on the one that is wrong: sudo timedatectl set-ntp true"),)
+    return Look(machine=target.name, words=f"its clock agrees with that of {source.name}", findings=findings)
+
+
+def _compare_facts(source: Machine, target: Machine) -> Look:
     here, there = source.facts, target.facts
     findings: list[Finding] = []
     if here.architecture != there.architecture:
@@ -152,7 +205,8 @@ def _compare_facts(source: Machine, target: Machine) -> list[Finding]:
                 "bring both to the same release",
             )
         )
-    return findings
+    words = f"as {source.name} it is {there.architecture} with {there.distribution or 'an unnamed distribution'}"
+    return Look(machine=target.name, words=words, findings=tuple(findings))
 
 
 def rsync_version(answer: str) -> tuple[int, ...]:
@@ -161,16 +215,13 @@ def rsync_version(answer: str) -> tuple[int, ...]:
     return tuple(int(part) for part in found[1].split(".")) if found else (0,)
 
 
-def _dotted(version: tuple[int, ...]) -> str:
+def dotted(version: tuple[int, ...]) -> str:
+    """A version as people write it."""
     return ".".join(map(str, version))
 
 
 def _blocking(machine: Machine, message: str, hint: str) -> Finding:
     return Finding(severity=Severity.BLOCKING, machine=machine.name, message=message, hint=hint)
-
-
-def _advice(machine: Machine, message: str, hint: str) -> Finding:
-    return Finding(severity=Severity.ADVICE, machine=machine.name, message=message, hint=hint)
 
 
 def _warning(machine: Machine, message: str, hint: str) -> Finding:

@@ -70,18 +70,26 @@ def _limits_at(room: Room) -> Iterator[Limit]:
         )
 
 
-def exhaustion(room: Room) -> tuple[str, str] | None:
-    """What has run out though bytes are free, in words, and what mends it; None: nothing has."""
+@attrs.frozen
+class Cause:
+    """Why there is no room, in words, and what mends it."""
+
+    words: str
+    hint: str
+
+
+def exhaustion(room: Room) -> Cause | None:
+    """What has run out though bytes are free; None: nothing has."""
     place = escape(room.path)
     if room.lacks_metadata:
-        return (
+        return Cause(
             f"btrfs at {place} has no room for metadata left ({human_size(room.metadata_left)} of "
             f"{human_size(room.metadata)}, {human_size(room.unallocated)} unallocated), so writing fails though "
             f"{human_size(room.free)} look free",
             f"sudo btrfs balance start -dusage=20 {place}, which gives back half-empty blocks of data",
         )
     if room.lacks_files:
-        return (
+        return Cause(
             f"{place} has no inodes left ({room.files_free:,} of {room.files:,}), so no file can be created though "
             f"{human_size(room.free)} are free",
             "remove files there that are no longer needed; du --inodes tells where they are",
@@ -131,14 +139,16 @@ async def check_room(sizes: Mapping[bytes, int], target: Side, settings: Setting
     return estimate_room(target.machine.name, sizes, rooms, settings.disk)
 
 
-def name_cause(rooms: Sequence[Room]) -> tuple[str, str]:
-    """Why a write failed for want of room (ENOSPC, EDQUOT), in words, and what mends it."""
+def name_cause(rooms: Sequence[Room]) -> Cause:
+    """Why a write failed for want of room (ENOSPC, EDQUOT)."""
     for room in rooms:
         found = exhaustion(room)
         if found is not None:
             return found
-    scarcest = min(limits_of(rooms), key=lambda limit: limit.free / limit.total, default=None)
-    return (scarcest.words, scarcest.hint) if scarcest else ("it is not known how much room there is", FREE_HINT)
+    scarcest = _scarcest(limits_of(rooms))
+    if scarcest is None:
+        return Cause("it is not known how much room there is", FREE_HINT)
+    return Cause(scarcest.words, scarcest.hint)
 
 
 class DiskWatch:
@@ -159,7 +169,7 @@ class DiskWatch:
     def look(self, rooms: Sequence[Room]) -> tuple[tuple[Event, ...], CheckError | None]:
         """Judge one reading: the events to tell, and the error that stops the run when it must stop."""
         limits = limits_of(rooms)
-        self.scarcest = min(limits, key=lambda limit: limit.free / limit.total, default=None)
+        self.scarcest = _scarcest(limits)
         events: list[Event] = [
             FreeSpace(machine=self._machine, path=escape(each.path), free=each.free, total=each.total)
             for each in limits
@@ -188,7 +198,7 @@ class DiskWatch:
         for room in rooms:
             found = exhaustion(room)
             if found is not None:
-                return CheckError(f"{self._machine}: {found[0]}", found[1])
+                return CheckError(f"{self._machine}: {found.words}", found.hint)
         return None
 
 
@@ -198,7 +208,13 @@ def _exhausted(machine: str, rooms: Sequence[Room]) -> Iterator[Finding]:
         found = exhaustion(room)
         if found is not None and room.filesystem not in told:
             told.add(room.filesystem)
-            yield Finding(severity=Severity.BLOCKING, machine=machine, message=f"{machine}: {found[0]}", hint=found[1])
+            yield Finding(
+                severity=Severity.BLOCKING, machine=machine, message=f"{machine}: {found.words}", hint=found.hint
+            )
+
+
+def _scarcest(limits: Sequence[Limit]) -> Limit | None:
+    return min(limits, key=lambda limit: limit.free / limit.total, default=None)
 
 
 def _blocking(machine: str, message: str, limit: Limit) -> Finding:

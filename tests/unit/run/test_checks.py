@@ -7,16 +7,13 @@ import asyncio
 import attrs
 import pytest
 
-from pcswitcher.jobs.api import Finding, Gate, Severity
+from pcswitcher.jobs.api import Finding, Severity
 from pcswitcher.machine.fake import FakeProgram, fake_facts, open_fake
-from pcswitcher.machine.lock import Role
 from pcswitcher.machine.process import Program, Sink
 from pcswitcher.model.errors import CheckError
-from pcswitcher.model.events import Outcome, now
 from pcswitcher.run import checks
-from pcswitcher.run.checks import check_lineage, raise_blocking, rsync_version
+from pcswitcher.run.checks import raise_blocking, rsync_version
 from pcswitcher.run.machines import refuse_same_machine
-from pcswitcher.run.record import MachineIdentity, Memory, RunRecord
 
 
 @pytest.mark.parametrize(
@@ -44,7 +41,7 @@ def programs_of(programs: dict[str, FakeProgram]) -> list[Finding]:
     async def look() -> list[Finding]:
         machine = await open_fake("vega", programs)
         try:
-            return await checks._check_programs(machine)
+            return list((await checks._check_rsync(machine)).findings)
         finally:
             await machine.close()
 
@@ -72,60 +69,6 @@ def test_rsync_must_be_new_enough_and_whole(words: str, severities: list[Severit
     found = programs_of({"rsync": says(words)})
     assert [each.severity for each in found] == severities
     assert all("vega" in each.message and each.hint for each in found)
-
-
-def memory(identifier: str, *records: RunRecord) -> Memory:
-    identity = MachineIdentity(id=identifier, etc_machine_id=identifier)
-    return Memory(identity=identity, records=records, last_number=0, damaged=())
-
-
-def record_of(source: str, target: str, outcome: Outcome | None) -> RunRecord:
-    return RunRecord(
-        label="0001",
-        role=Role.SOURCE,
-        source="atlas",
-        target="vega",
-        source_id=source,
-        target_id=target,
-        user="sam",
-        version="1",
-        started=now(),
-        outcome=outcome,
-    )
-
-
-def lineage(here: Memory, there: Memory) -> tuple[Finding, ...]:
-    async def look() -> tuple[Finding, ...]:
-        atlas, vega = await open_fake("atlas"), await open_fake("vega")
-        try:
-            return check_lineage(atlas, vega, here, there)
-        finally:
-            await atlas.close()
-            await vega.close()
-
-    return asyncio.run(look())
-
-
-@pytest.mark.parametrize("outcome", [None, Outcome.FAILED, Outcome.INTERRUPTED])
-def test_a_first_sync_has_a_gate_and_a_failed_run_is_none(outcome: Outcome | None) -> None:
-    """K3."""
-    (finding,) = lineage(memory("a", record_of("a", "v", outcome)), memory("v"))
-    assert finding.gate is Gate.FIRST_SYNC
-    assert "vega was never synced with atlas" in finding.message
-
-
-@pytest.mark.parametrize("pair", [("a", "v"), ("v", "a")])
-def test_pcs_that_were_equal_once_in_either_direction_know_each_other(pair: tuple[str, str]) -> None:
-    """K3."""
-    known = record_of(*pair, Outcome.DONE)
-    assert lineage(memory("a", known), memory("v")) == ()
-    assert lineage(memory("a"), memory("v", known)) == ()
-
-
-def test_the_same_name_with_another_id_is_a_first_sync() -> None:
-    """Faults row 27: a PC that was installed again."""
-    known = record_of("a", "v-before", Outcome.DONE)
-    assert len(lineage(memory("a", known), memory("v"))) == 1
 
 
 def test_all_problems_are_told_at_once_and_each_hint_once() -> None:
