@@ -46,6 +46,7 @@ class TestDummySuccess(DummyConformance[DummySettings]):
         return self.placed(DummySuccess(DummySettings(source_seconds=0, target_seconds=0, repeat=False)), root)
 
 
+@pytest.mark.slow
 class TestDummyThatOnlyAppears(TestDummySuccess):
     """The source's note is new, the target's own one would be removed."""
 
@@ -53,6 +54,7 @@ class TestDummyThatOnlyAppears(TestDummySuccess):
         (root / "root").mkdir()
 
 
+@pytest.mark.slow
 class TestDummyCritical(DummyConformance[CriticalSettings]):
     job = "dummy_critical"
 
@@ -60,6 +62,7 @@ class TestDummyCritical(DummyConformance[CriticalSettings]):
         return self.placed(DummyCritical(CriticalSettings(source_seconds=0, target_seconds=0, repeat=False)), root)
 
 
+@pytest.mark.slow
 class TestDummyFailing(DummyConformance[FailingSettings]):
     job = "dummy_failing"
 

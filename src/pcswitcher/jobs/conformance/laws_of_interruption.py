@@ -10,10 +10,21 @@ from pathlib import Path
 
 import attrs
 
-from pcswitcher.jobs.api import Completed, Exposed, JobPlan, Listener, Machine, Outcome, PcSwitcherError, World
+from pcswitcher.jobs.api import (
+    Completed,
+    Exposed,
+    JobPlan,
+    JobReport,
+    Listener,
+    Machine,
+    Outcome,
+    PcSwitcherError,
+    World,
+)
 from pcswitcher.jobs.conformance.subject import D, S, Scene, Subject, T, items
 from pcswitcher.machine.api import OutputListener, P, R
 from pcswitcher.machine.fake import FakeMachine
+from pcswitcher.model.secret import Secret
 
 PATIENCE = 30.0
 """Seconds an apply that was told to stop may take, as ``[run] grace`` has it."""
@@ -36,7 +47,7 @@ class Fate:
     blow: Blow
     moment: int
     machines: tuple[FakeMachine, FakeMachine]
-    apply: asyncio.Task[object] | None = None
+    apply: asyncio.Task[JobReport] | None = None
     struck: bool = False
     _passed: int = 0
 
@@ -80,7 +91,7 @@ class FatedMachine(Machine):
         *,
         stdin: bytes = b"",
         timeout: float | None = None,
-        environment: Mapping[str, str] | None = None,
+        environment: Mapping[str, str | Secret] | None = None,
         directory: str | None = None,
         listener: OutputListener | None = None,
     ) -> Completed:
@@ -123,21 +134,32 @@ class InterruptionLaws(Subject[S, T, D]):
         """Cut the apply at one moment and repeat it; False when it has no such moment."""
         async with self.edited(place) as (scene, world, plan):
             fate = Fate(blow, moment, scene.bench.machines)
-            if not await _apply_fated(scene, world, plan, fate):
+            told = await _apply_fated(scene, world, plan, fate)
+            if not fate.struck:
                 return False
             await scene.bench.close()
             await scene.bench.open()
             where = f"{blow}, moment {moment}"
-            _, rest = await scene.bench.plan(scene.job, scene.base)
-            assert items(rest) <= items(plan), f"{where}: {sorted(items(rest) - items(plan))} differ only since then"
+            if told is not None and told.outcome is Outcome.DONE:
+                _, rest = await scene.bench.plan(scene.job)
+                assert not items(rest), f"{where}: it said that all was done"
+            await scene.job.clean_up(scene.bench.machines[1])
+            await self._check_old_or_new(scene, plan, where)
+            _left_nothing(scene, world, where)
             await self._repeat_old_plan(scene, world, plan, where)
             again, rest = await scene.bench.plan(scene.job, scene.base)
             report = await scene.job.apply(again, rest)
             assert report.outcome is Outcome.DONE, f"{where}: {report}"
             _, nothing = await scene.bench.plan(scene.job, scene.base)
             assert not items(nothing), f"{where}: {sorted(items(nothing))} cannot be made equal any more"
-            _left_nothing(scene, where)
             return True
+
+    async def _check_old_or_new(self, scene: Scene[S, T, D], plan: JobPlan[D], where: str) -> None:
+        """Each item is what it was or what it shall be: none else differs, and none is new to both (promise 4)."""
+        _, rest = await scene.bench.plan(scene.job, scene.base)
+        assert items(rest) <= items(plan), f"{where}: {sorted(items(rest) - items(plan))} differ only since then"
+        half = [change for change in rest.changes if change.conflict]
+        assert not half, f"{where}: neither old nor new: {half}"
 
     async def _repeat_old_plan(self, scene: Scene[S, T, D], world: World, plan: JobPlan[D], where: str) -> None:
         """The same plan once more, in its own snapshots: it may leave things undone, it does no harm."""
@@ -148,39 +170,38 @@ class InterruptionLaws(Subject[S, T, D]):
             target=attrs.evolve(world.target, machine=target),
         )
         await scene.job.apply(world, plan)
-        _, rest = await scene.bench.plan(scene.job, scene.base)
-        assert items(rest) <= items(plan), f"{where}: the same plan again did harm to {sorted(items(rest))}"
+        await self._check_old_or_new(scene, plan, f"{where}, the same plan again")
 
 
-async def _apply_fated(scene: Scene[S, T, D], world: World, plan: JobPlan[D], fate: Fate) -> bool:
-    """Apply with machines that fail when fate has it; whether it did."""
+async def _apply_fated(scene: Scene[S, T, D], world: World, plan: JobPlan[D], fate: Fate) -> JobReport | None:
+    """Apply with machines that fail when fate has it; how the job says it went, None when it was cut short."""
     fated = attrs.evolve(
         world,
         source=attrs.evolve(world.source, machine=FatedMachine(world.source.machine, fate)),
         target=attrs.evolve(world.target, machine=FatedMachine(world.target.machine, fate)),
     )
     fate.apply = asyncio.ensure_future(scene.job.apply(fated, plan))
-    try:
-        async with asyncio.timeout(PATIENCE):
-            await asyncio.wait({fate.apply})
-    except TimeoutError:
-        raise AssertionError(f"{fate.blow}: the apply goes on for more than {PATIENCE:g} s") from None
-    if fate.apply.cancelled():
-        return True
-    error = fate.apply.exception()
-    assert error is None or isinstance(error, PcSwitcherError), f"{fate.blow}, moment {fate.moment}: {error!r}"
-    assert error is None or fate.struck, f"an undisturbed apply fails: {error!r}"
-    return fate.struck
+    done, _ = await asyncio.wait({fate.apply}, timeout=PATIENCE)
+    assert done, f"{fate.blow}, moment {fate.moment}: the apply goes on for more than {PATIENCE:g} s"
+    error = asyncio.CancelledError() if fate.apply.cancelled() else fate.apply.exception()
+    if error is None:
+        return fate.apply.result()
+    assert fate.struck, f"an undisturbed apply ends with {error!r}"
+    foreseen = isinstance(error, asyncio.CancelledError | PcSwitcherError)
+    assert foreseen, f"{fate.blow}, moment {fate.moment}: {error!r}"
+    return None
 
 
-def _left_nothing(scene: Scene[S, T, D], where: str) -> None:
-    """No temporary file of the cut apply is left beside what it made: both machines have the same names."""
-    names = [
-        {
-            os.path.relpath(os.path.join(directory, name), root)
-            for directory, directories, files in os.walk(root)
-            for name in (*directories, *files)
-        }
-        for root in (scene.bench.source, scene.bench.target)
-    ]
-    assert names[0] == names[1], f"{where}: {sorted(names[0] ^ names[1])} are on one machine only"
+def _left_nothing(scene: Scene[S, T, D], world: World, where: str) -> None:
+    """Nothing of the cut apply's own is left on the target: it has names of before or of the source, and no others."""
+    before = Path(os.fsdecode(world.target.snapshots[0].path))
+    left = _names(scene.bench.target) - _names(scene.bench.source) - _names(before)
+    assert not left, f"{where}: left behind after clean_up: {sorted(left)}"
+
+
+def _names(root: Path) -> set[str]:
+    return {
+        os.path.relpath(os.path.join(directory, name), root)
+        for directory, directories, files in os.walk(root)
+        for name in (*directories, *files)
+    }
