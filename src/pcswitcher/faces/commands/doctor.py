@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import Sequence
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -16,9 +18,18 @@ from pcswitcher.jobs.registry import job_types, make_jobs
 from pcswitcher.model.errors import ExitCode
 from pcswitcher.model.text import human_count, printable
 from pcswitcher.run.bus import Bus
+from pcswitcher.run.checks import Look
 from pcswitcher.run.doctor import examine
 from pcswitcher.run.paths import config_file
 from pcswitcher.run.settings import load_settings
+
+SIGNS = {
+    Severity.BLOCKING: ("✗", "bold red"),
+    Severity.WARNING: ("!", "yellow"),
+    Severity.ADVICE: ("·", "cyan"),
+}
+WORDS = {Severity.BLOCKING: "problem", Severity.WARNING: "warning", Severity.ADVICE: "piece of advice"}
+PLURALS = {Severity.ADVICE: "pieces of advice"}
 
 
 def doctor(host: str | None = None, /, *, json: Annotated[bool, Parameter(negative="")] = False) -> int:
@@ -29,29 +40,65 @@ def doctor(host: str | None = None, /, *, json: Annotated[bool, Parameter(negati
     host
         The other PC, as ssh knows it.
     json
-        Print one JSON object per finding.
+        Print one JSON object per finding, and per thing that is in order.
     """
     types = job_types()
-    jobs = make_jobs(tuple(types), load_settings(config_file(), types))
-    findings = asyncio.run(examine(host, jobs, Bus(), password_asker()))
-    blocking = [each for each in findings if each.severity is Severity.BLOCKING and each.gate is None]
+    settings = load_settings(config_file(), types)
+    jobs = make_jobs(tuple(types), settings)
+    looks = asyncio.run(examine(host, jobs, settings, Bus(), password_asker()))
     if json:
-        for finding in findings:
-            print_json("finding", finding)
+        for look in looks:
+            _print_json(look)
     else:
-        _print(findings, len(blocking))
-    return ExitCode.CHECK if blocking else ExitCode.DONE
+        console = Console()
+        for line in report(looks):
+            console.print(line, soft_wrap=True)
+    stopping = any(finding.stops for look in looks for finding in look.findings)
+    return ExitCode.CHECK if stopping else ExitCode.DONE
 
 
-def _print(findings: tuple[Finding, ...], blocking: int) -> None:
-    console = Console()
-    for finding in findings:
-        sign, style = ("✗", "bold red") if finding.severity is Severity.BLOCKING else ("!", "yellow")
-        console.print(Text(f"{sign} {printable(finding.message)}", style=style), soft_wrap=True)
-        if finding.hint:
-            console.print(Text(f"    → {printable(finding.hint)}"), soft_wrap=True)
-    warnings = len(findings) - blocking
-    if not findings:
-        console.print(Text("✓ everything is in order", style="green"))
+def report(looks: Sequence[Look]) -> list[Text]:
+    """What was looked at, machine by machine: a tick for what is in order, else what was found and what mends it."""
+    lines: list[Text] = []
+    counts: Counter[Severity] = Counter()
+    for machine in dict.fromkeys(look.machine for look in looks):
+        lines.append(Text(printable(machine), style="bold"))
+        for look in looks:
+            if look.machine == machine:
+                lines += _lines(look)
+                counts.update(finding.severity for finding in look.findings)
+    if not counts:
+        lines.append(Text("everything is in order", style="green"))
     else:
-        console.print(f"{human_count(blocking, 'problem')}, {human_count(warnings, 'warning')}")
+        words = (human_count(counts[kind], WORDS[kind], PLURALS.get(kind, "")) for kind in SIGNS if counts[kind])
+        lines.append(Text(", ".join(words)))
+    return lines
+
+
+def _print_json(look: Look) -> None:
+    for finding in look.findings:
+        print_json("finding", finding)
+    if _is_fine(look):
+        print_json("fine", {"machine": look.machine, "message": look.words})
+
+
+def _is_fine(look: Look) -> bool:
+    """Advice beside it takes nothing away."""
+    return bool(look.words) and all(finding.severity is Severity.ADVICE for finding in look.findings)
+
+
+def _lines(look: Look) -> list[Text]:
+    lines: list[Text] = []
+    if _is_fine(look):
+        lines.append(Text(f"  ✓ {printable(look.words)}", style="green"))
+    for finding in look.findings:
+        lines += _finding_lines(finding)
+    return lines
+
+
+def _finding_lines(finding: Finding) -> list[Text]:
+    sign, style = SIGNS[finding.severity]
+    lines = [Text(f"  {sign} {printable(finding.message)}", style=style)]
+    if finding.hint:
+        lines.append(Text(f"      → {printable(finding.hint)}"))
+    return lines
