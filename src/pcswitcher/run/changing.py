@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import attrs
@@ -16,7 +16,7 @@ from pcswitcher.model.plan import Plan
 from pcswitcher.run.bases import BaseHead, Common, keep_base
 from pcswitcher.run.book import Book
 from pcswitcher.run.bus import Bus
-from pcswitcher.run.graph import Node, apply_graph, reason_of
+from pcswitcher.run.graph import Node, apply_graph
 from pcswitcher.run.journal import sync_trees
 from pcswitcher.run.plan import PlannedJob, refused_items
 from pcswitcher.run.snapshotting import RunSnapshots
@@ -39,6 +39,8 @@ class Changing:
     snapshots: RunSnapshots
     grace: float
     """Seconds a job that is told to stop may take."""
+    failed: Callable[[str, str, Exception], None]
+    """Told of a job that raised: its name, the machine it was to change, the cause."""
 
     async def apply(self) -> tuple[Applied, ...]:
         """Apply what was decided, job by job as their needs allow, and read it back.
@@ -68,7 +70,7 @@ class Changing:
             self._tell_end(name, report, seconds[name])
 
         def failed(name: str, error: Exception) -> None:
-            self.bus.log(Level.CRITICAL, f"{type(error).__name__}: {reason_of(error)}", self._target, name)
+            self.failed(name, self._target, error)
 
         async with self.book.step(Step.APPLY):
             nodes = [Node(name=name, needs=each.job.needs, apply=partial(one, each)) for name, each in left.items()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from contextlib import AsyncExitStack
 from enum import StrEnum
 from typing import TypeVar
@@ -13,7 +13,7 @@ import attrs
 
 from pcswitcher.jobs.api import Change, Details, Finding, Gate, Severity, Side, World
 from pcswitcher.jobs.registry import AnyJob
-from pcswitcher.machine.api import AgentLog
+from pcswitcher.machine.logins import end_sessions, read_logins
 from pcswitcher.machine.sudo import AskPassword
 from pcswitcher.model.errors import (
     ExitCode,
@@ -24,19 +24,21 @@ from pcswitcher.model.errors import (
 )
 from pcswitcher.model.events import Event, Level, LogLine, Outcome, RunFinished, Step
 from pcswitcher.model.plan import Plan
-from pcswitcher.model.settings import Settings
+from pcswitcher.model.settings import LoggedInReaction, Settings
 from pcswitcher.model.text import human_count
 from pcswitcher.run.bases import Common, read_common
 from pcswitcher.run.book import CLEANING_PATIENCE, Book
 from pcswitcher.run.bus import Bus
+from pcswitcher.run.care import cared_for
 from pcswitcher.run.changing import Changing
-from pcswitcher.run.checks import check_machines, raise_blocking
-from pcswitcher.run.graph import StubbornJobsError
+from pcswitcher.run.checks import check_machines, raise_blocking, trees_of
+from pcswitcher.run.disk import check_room
+from pcswitcher.run.graph import StubbornJobsError, reason_of
 from pcswitcher.run.lineage import ancestry_of, check_lineage
 from pcswitcher.run.machines import Pair, connect, lock, prefer_cause, start_source, start_target
 from pcswitcher.run.marks import change_marks, marks_from, read_marks
 from pcswitcher.run.plan import PlannedJob
-from pcswitcher.run.planning import findings_of, make_plan, make_planned, nothing_outcome, tell_plan
+from pcswitcher.run.planning import bytes_by_tree, findings_of, make_plan, make_planned, nothing_outcome, tell_plan
 from pcswitcher.run.recovery import recover
 from pcswitcher.run.result import SyncResult, judge, result_of, unchanged
 from pcswitcher.run.review import Reviewer
@@ -98,6 +100,7 @@ class Sync:
         """Whether the target may differ from its snapshots of before."""
         self._task: asyncio.Task[object] | None = None
         self._why_stopped: PcSwitcherError | None = None
+        self._telling_failure = False
 
     async def run(self) -> SyncResult:
         """Do the run. Every error becomes a result; the last event is always RunFinished."""
@@ -105,6 +108,7 @@ class Sync:
         if not self._jobs:
             raise UsageError("no job is selected", "leave out --skip, or name another job with --only")
         self._task = asyncio.current_task()
+        self._bus.add(self)
         try:
             async with AsyncExitStack() as stack:
                 result = await self._steps(stack)
@@ -146,6 +150,7 @@ class Sync:
                 await lock(pair)
                 await self._book.open(pair, dry_run=self._options.changes_nothing, log=self._options.log)
             self._snapshots = RunSnapshots(self._book.label, self._bus)
+            await self._take_care(pair, stack)
             await self._recover(pair)
             sides, common = await self._check(pair)
             world = self._world(pair, *sides)
@@ -162,7 +167,7 @@ class Sync:
     async def _meet(self, stack: AsyncExitStack) -> Pair:
         """Connect and deploy: both machines behind their agents."""
         async with self._book.step(Step.CONNECT):
-            connecting = asyncio.create_task(connect(self._options.host, stack))
+            connecting = asyncio.create_task(connect(self._options.host, stack, self._bus.route))
             try:
                 source = await start_source(self._ask, self._bus, stack)
                 master = await connecting
@@ -171,12 +176,16 @@ class Sync:
                 await asyncio.gather(connecting, return_exceptions=True)
                 raise
         async with self._book.step(Step.DEPLOY):
-            pair = await start_target(
+            return await start_target(
                 master, source, self._ask, self._bus, stack, ephemeral=self._options.changes_nothing
             )
-        for machine in pair.both:
-            machine.log_to(self._agent_log(machine.name))
-        return pair
+
+    async def _take_care(self, pair: Pair, stack: AsyncExitStack) -> None:
+        """Keep both machines awake, their updates paused and their room watched, until the end of the run."""
+        if not self._options.changes_nothing:
+            trees = trees_of(self._jobs)
+            care = cared_for(pair, self._book.label, self._settings, self._bus, self.stop, trees=trees)
+            await stack.enter_async_context(care)
 
     async def _recover(self, pair: Pair) -> None:
         """Settle runs that did not come to their end. A dry run leaves them for the next one."""
@@ -207,7 +216,8 @@ class Sync:
         source, target = world.source.machine, world.target.machine
         marks = await asyncio.gather(source.call(read_marks), target.call(read_marks))
         planned = await make_planned(world, self._jobs, common, marks, self._book)
-        findings = findings_of(planned, common, source.name, target.name)
+        room = await check_room(bytes_by_tree(planned), world.target, self._settings)
+        findings = [*findings_of(planned, common, source.name, target.name), *room]
         self._take_findings(findings)
         plan = make_plan(world, planned, self._options.host, self._book.ids, self._findings)
         tell_plan(plan, planned, self._bus)
@@ -246,10 +256,13 @@ class Sync:
             bus=self._bus,
             snapshots=self._snapshots,
             grace=self._settings.run.grace,
+            failed=self._tell_failure,
         )
         if not plan.items:
             return await self._complete(changing, changing.nothing(), unchanged(plan), nothing_outcome(plan))
         await self._keep_marks(world, changing.plan)
+        if self._settings.run.logged_in is LoggedInReaction.LOG_OUT:
+            await end_sessions(world.target.machine, await read_logins(world.target.machine))
         self._changing = True
         self._book.note(changed=True)
         await self._book.write(message="applying")
@@ -297,19 +310,20 @@ class Sync:
         return self._why_stopped or InterruptedRunError("the run was interrupted", "start the same command again")
 
     def _world(self, pair: Pair, source: Side, target: Side) -> World:
-        return World(run=self._book.label, source=source, target=target, shell=pair.shell, tell=self._hear_job)
+        return World(run=self._book.label, source=source, target=target, shell=pair.shell, tell=self._bus.tell)
 
-    def _hear_job(self, event: Event) -> None:
-        """Hand on what a job tells; a CRITICAL line stops the run (J5)."""
-        self._bus.tell(event)
-        if isinstance(event, LogLine) and event.level >= Level.CRITICAL:
+    def take(self, event: Event) -> None:
+        """See Sink. A CRITICAL line of whatever runs for a job, here or on a machine, stops the run (J5)."""
+        if isinstance(event, LogLine) and event.level >= Level.CRITICAL and not self._telling_failure:
             self.stop(StoppedRunError(f"{event.machine}: {event.message}", "see pc-switcher logs last"))
 
-    def _agent_log(self, machine: str) -> Callable[[AgentLog], None]:
-        def hear(line: AgentLog) -> None:
-            self._hear_job(LogLine(level=line.level, message=line.message, machine=machine, fields=line.fields))
-
-        return hear
+    def _tell_failure(self, job: str, machine: str, error: Exception) -> None:
+        """A job that raised is told with its cause, and fails alone: others may finish (J5)."""
+        self._telling_failure = True
+        try:
+            self._bus.log(Level.CRITICAL, f"{type(error).__name__}: {reason_of(error)}", machine, job)
+        finally:
+            self._telling_failure = False
 
     def _take_findings(self, findings: Sequence[Finding]) -> None:
         for finding in findings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 
 from pcswitcher import __version__
@@ -10,6 +11,7 @@ from pcswitcher.jobs.api import Finding, Gate, Severity, States, World
 from pcswitcher.jobs.registry import AnyJob
 from pcswitcher.model.events import Level, Outcome, Step
 from pcswitcher.model.plan import Action, Plan
+from pcswitcher.model.text import escape
 from pcswitcher.run.bases import Common
 from pcswitcher.run.book import Book
 from pcswitcher.run.bus import Bus
@@ -78,6 +80,19 @@ def findings_of(planned: Sequence[PlannedJob], common: Common, source: str, targ
                 )
             )
     return findings
+
+
+def bytes_by_tree(planned: Sequence[PlannedJob]) -> dict[bytes, int]:
+    """How many bytes would come to each tree of the target; what lies in none counts for the first of its job."""
+    sizes: Counter[bytes] = Counter()
+    for each in planned:
+        trees = each.job.trees()
+        shown = [(escape(tree).rstrip("/") + "/", tree) for tree in trees]
+        sizes.update(dict.fromkeys(trees, 0))
+        for change in each.plan.changes:
+            if change.size:
+                sizes[next((tree for start, tree in shown if change.item.startswith(start)), trees[0])] += change.size
+    return dict(sizes)
 
 
 def tell_plan(plan: Plan, planned: Sequence[PlannedJob], bus: Bus) -> None:

@@ -1,0 +1,121 @@
+"""`pc-switcher plan` and `pc-switcher apply`: a sync in two halves."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from pcswitcher.faces.face import choose_face
+from pcswitcher.faces.option_words import option_help
+from pcswitcher.faces.syncing import Request, run_request
+from pcswitcher.jobs.registry import job_types, make_jobs, select_names
+from pcswitcher.model.plan import ConflictPolicy, Gate
+from pcswitcher.model.text import printable
+from pcswitcher.run.paths import config_file
+from pcswitcher.run.pipeline import Mode, SyncOptions
+from pcswitcher.run.plan import load_plan
+from pcswitcher.run.plan_review import KeepingReviewer, OpenReviewer, SavedReviewer
+from pcswitcher.run.review import Reviewer
+from pcswitcher.run.settings import load_settings
+
+
+def plan(
+    host: str,
+    /,
+    *,
+    output: Annotated[Path, Parameter(alias="-o")],
+    allow: Annotated[tuple[Gate, ...], Parameter(negative="")] = (),
+    conflicts: Annotated[ConflictPolicy | None, Parameter(help=option_help("run", "conflicts"))] = None,
+    only: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    skip: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    plain: Annotated[bool, Parameter(negative="")] = False,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Review today what a sync to HOST would change, and keep the plan; nothing is changed.
+
+    Apply it later with `pc-switcher apply FILE`: if either PC has changed by then, it is refused.
+
+    Parameters
+    ----------
+    host
+        The other PC, as ssh knows it.
+    output
+        The file the plan is kept in. It names your files: only you can read it.
+    allow
+        Accept one special thing, may be repeated: first-sync, stale-source, diverged-target, mass-deletion.
+    conflicts
+        Who answers a conflict.
+    only
+        Plan only this job, may be repeated.
+    skip
+        Leave this job out, may be repeated.
+    plain
+        Print plain lines instead of the screen.
+    json
+        Print one JSON object per event.
+    """
+    kind = choose_face(plain=plain, json=json)
+    settings = load_settings(config_file(), job_types())
+    jobs = make_jobs(select_names(only, skip, settings), settings)
+    kept: list[Path] = []
+
+    def keep(reviewer: Reviewer) -> Reviewer:
+        return KeepingReviewer(reviewer, output, lambda: kept.append(output))
+
+    code = run_request(
+        Request(
+            options=SyncOptions(host=host, mode=Mode.PLAN, allowed=frozenset(allow)),
+            jobs=jobs,
+            settings=settings,
+            kind=kind,
+            policy=OpenReviewer(conflicts or settings.run.conflicts),
+            wrap=keep,
+        )
+    )
+    for path in kept:
+        shown = printable(str(path))
+        sys.stderr.write(f"the plan is kept in {shown}; apply it with: pc-switcher apply {shown}\n")
+    return code
+
+
+def apply(
+    file: Path,
+    /,
+    *,
+    allow: Annotated[tuple[Gate, ...], Parameter(negative="")] = (),
+    conflicts: Annotated[ConflictPolicy | None, Parameter(help=option_help("run", "conflicts"))] = None,
+    plain: Annotated[bool, Parameter(negative="")] = False,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Do what a plan says that was reviewed and kept before; it is refused when either PC has changed since.
+
+    Parameters
+    ----------
+    file
+        The plan, as `pc-switcher plan` kept it.
+    allow
+        Accept one special thing that the plan left open, may be repeated.
+    conflicts
+        Who answers a conflict that the plan left open.
+    plain
+        Print plain lines instead of the screen.
+    json
+        Print one JSON object per event.
+    """
+    kind = choose_face(plain=plain, json=json)
+    saved = load_plan(file)
+    settings = load_settings(config_file(), job_types())
+    names = select_names([section.job for section in saved.sections], (), settings)
+    return run_request(
+        Request(
+            options=SyncOptions(host=saved.host, mode=Mode.SYNC, allowed=frozenset(allow)),
+            jobs=make_jobs(names, settings),
+            settings=settings,
+            kind=kind,
+            policy=SavedReviewer(saved, conflicts or settings.run.conflicts),
+            ask=False,
+        )
+    )
