@@ -6,20 +6,26 @@ import asyncio
 import os
 import sys
 import termios
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TypeAlias
 
 from rich.console import Console
 from rich.text import Text
 
-from pcswitcher.jobs.api import Finding, Gate, Severity
+from pcswitcher.faces.review.model import Kind
+from pcswitcher.faces.review.words import answer_words, answers_words
+from pcswitcher.faces.words import one_line
+from pcswitcher.jobs.api import Action, Change, Decision, Finding, Gate, Severity
 from pcswitcher.machine.sudo import AskPassword, ask_nobody
+from pcswitcher.model.plan import Plan
 from pcswitcher.model.text import human_count
-from pcswitcher.run.plan import Plan
+from pcswitcher.run.review import Inspect
 
 INPUT = 0
 """The descriptor a person types into."""
+CONFLICT_KEYS = {"a": Decision.APPLY, "n": Decision.SKIP, "k": Decision.KEEP}
+REMOVAL_WORDS = {"remove": Decision.APPLY, "skip": Decision.SKIP, "keep": Decision.KEEP}
 Pause: TypeAlias = Callable[[], AbstractContextManager[Console]]
 """Gives the terminal away for a question."""
 
@@ -67,25 +73,36 @@ def password_asker(pause: Pause | None = None) -> AskPassword:
 
 
 class TerminalReviewer:
-    """Shows the plan's summary and asks for a yes; removals are listed on request."""
+    """The review by lines: a summary, the conflicts one by one, words for what is grave, and a yes at the end."""
 
     def __init__(self, pause: Pause) -> None:
         self._pause = pause
 
-    async def review(self, plan: Plan, allowed: frozenset[Gate]) -> bool:
+    async def review(self, plan: Plan, allowed: frozenset[Gate], inspect: Inspect) -> Plan | None:
         """See Reviewer."""
         with self._pause() as console:
+            for line in summary_lines(plan):
+                console.print(Text(line), soft_wrap=True)
             for finding in plan.closed_gates(allowed):
-                console.print(Text(f"! {finding.message}", style="bold yellow"))
-                if finding.severity is Severity.BLOCKING and not await _types_word(console, finding):
-                    return False
+                console.print(Text(f"! {one_line(finding.message)}", style="bold yellow"), soft_wrap=True)
+                if not await _types_word(console, finding):
+                    return None
             while True:
                 console.print(Text(question_words(plan), style="bold"), end="")
-                answer = (await read_line()).strip().lower()
-                if answer == "l":
-                    list_removals(console, plan)
-                else:
-                    return answer in {"y", "yes"}
+                match (await read_line()).strip().lower():
+                    case "l":
+                        list_removals(console, plan)
+                    case "c":
+                        plan = await _decide_conflicts(console, plan)
+                    case "y" | "yes" if plan.undecided():
+                        words = human_count(len(plan.undecided()), "conflict")
+                        console.print(Text(f"{words} first: c goes through them", style="yellow"))
+                    case "y" | "yes":
+                        decided = await _confirm_removals(console, plan)
+                        if decided is not None:
+                            return decided
+                    case _:
+                        return None
 
 
 async def _types_word(console: Console, finding: Finding) -> bool:
@@ -94,20 +111,114 @@ async def _types_word(console: Console, finding: Finding) -> bool:
     return (await read_line()).strip() == finding.gate
 
 
+async def _confirm_removals(console: Console, plan: Plan) -> Plan | None:
+    """The plan with an answer about its removals; None: the person wants to think again."""
+    waiting = _open_removals(plan)
+    count = sum(map(len, waiting.values()))
+    if not count:
+        return plan
+    console.print(Text(f"{human_count(count, 'item')} would be removed on {plan.target}."))
+    for word, decision in REMOVAL_WORDS.items():
+        words = answers_words(decision, plan, Kind.REMOVALS)
+        console.print(Text(f"  {word} = {words}"), soft_wrap=True)
+    console.print(Text("Type one of these words, anything else goes back: ", style="bold"), end="")
+    answer = REMOVAL_WORDS.get((await read_line()).strip().lower())
+    if answer is None:
+        return None
+    for job, items in waiting.items():
+        plan = plan.deciding(job, items, answer)
+    return plan
+
+
+async def _decide_conflicts(console: Console, plan: Plan) -> Plan:
+    """Go through the conflicts that have no answer, until all have one or the person has enough."""
+    waiting = plan.undecided()
+    for number, (job, change) in enumerate(waiting, start=1):
+        for line in conflict_lines(plan, change, f"{number} of {len(waiting)}"):
+            console.print(Text(line), soft_wrap=True)
+        answer = ""
+        while answer.lower() not in CONFLICT_KEYS:
+            console.print(
+                Text("[a, n, k; A, N, K = so for all that follow, A without removals; Enter = back] ", style="bold"),
+                end="",
+            )
+            answer = (await read_line()).strip()
+            if not answer:
+                return plan
+        decision = CONFLICT_KEYS[answer.lower()]
+        if answer.isupper():
+            return _decide_all(plan, waiting[number - 1 :], decision)
+        plan = plan.deciding(job, [change.item], decision)
+    return plan
+
+
+def _decide_all(plan: Plan, waiting: Sequence[tuple[str, Change]], decision: Decision) -> Plan:
+    """The same answer for all these conflicts; a removal is never one of many."""
+    by_job: dict[str, list[str]] = {}
+    for job, change in waiting:
+        if decision is not Decision.APPLY or change.action is not Action.REMOVE:
+            by_job.setdefault(job, []).append(change.item)
+    for job, items in by_job.items():
+        plan = plan.deciding(job, items, decision)
+    return plan
+
+
+def _open_removals(plan: Plan) -> dict[str, list[str]]:
+    """Items that a yes would remove and nobody spoke about, by job."""
+    found: dict[str, list[str]] = {}
+    for section in plan.sections:
+        answered = plan.decisions.get(section.job, {})
+        items = [change.item for change in section.removals() if change.item not in answered]
+        if items:
+            found[section.job] = items
+    return found
+
+
+def summary_lines(plan: Plan) -> list[str]:
+    """The plan in words, a line per job, and what the checks found."""
+    lines = [f"{section.title}: {', '.join(section.summary()) or 'nothing to do'}" for section in plan.sections]
+    lines += [one_line(f"! {finding.message}") for finding in plan.findings if _only_warns(finding)]
+    return lines
+
+
+def _only_warns(finding: Finding) -> bool:
+    return finding.gate is None and finding.severity is Severity.WARNING
+
+
+def conflict_lines(plan: Plan, change: Change, place: str) -> list[str]:
+    """One conflict, and what each answer does."""
+    return [
+        f"conflict {place}: {change.item}",
+        f"  {plan.target} changed it itself: {change.conflict}",
+        f"  {plan.target} has {change.before or 'nothing'}, {plan.source} has {change.after or 'nothing'}",
+        *(f"  {key} = {answer_words(decision, plan, change)}" for key, decision in CONFLICT_KEYS.items()),
+    ]
+
+
 def question_words(plan: Plan) -> str:
     """The question of the review: what a yes does, and to whom."""
-    changes = human_count(plan.items, "change")
-    if plan.removals:
-        removals = human_count(plan.removals, "removal")
-        return f"Make {changes} on {plan.target}, {removals} among them? [y = yes, l = list removals, N = no] "
-    return f"Make {changes} on {plan.target}? [y = yes, N = no] "
+    refused = sum(each is not Decision.APPLY for made in plan.decisions.values() for each in made.values())
+    parts, keys = [f"Make {human_count(plan.items - refused, 'change')} on {plan.target}"], ["y = yes"]
+    removals = sum(
+        plan.decision(section.job, change) not in {Decision.SKIP, Decision.KEEP}
+        for section in plan.sections
+        for change in section.removals()
+    )
+    if removals:
+        parts.append(f"{human_count(removals, 'removal')} among them")
+        keys.append("l = list removals")
+    waiting = len(plan.undecided())
+    if waiting:
+        parts.append(f"{human_count(waiting, 'conflict')} to decide")
+        keys.append("c = go through conflicts")
+    return f"{', '.join(parts)}? [{', '.join([*keys, 'N = no'])}] "
 
 
 def list_removals(console: Console, plan: Plan) -> None:
     """Print every removal of the plan."""
-    for planned in plan.jobs:
-        for path in planned.plan.removals:
-            console.print(Text(f"  removes {path}"), soft_wrap=True)
+    for section in plan.sections:
+        for change in section.removals():
+            console.print(Text(f"  removes {change.item}"), soft_wrap=True)
 
 
 @contextmanager
