@@ -15,6 +15,7 @@ from pcswitcher.files.rsync import Frame, OutputParser, arguments, check_end
 from pcswitcher.machine.api import Completed, Context, Machine, exposed
 from pcswitcher.machine.ssh import RemoteShell
 from pcswitcher.model.errors import ApplyError
+from pcswitcher.model.secret import Secret
 
 T = TypeVar("T")
 
@@ -88,7 +89,7 @@ async def transfer(
         listing = await _write_paths(job.source, job.label, paths)
         parser = OutputParser(frame, name)
         words = arguments(job.directory, listing, job.destination, job.basis, job.shell)
-        environment = {"LC_ALL": "C", **(job.shell.environment if job.shell else {})}
+        environment: dict[str, str | Secret] = {"LC_ALL": "C", **(job.shell.environment if job.shell else {})}
         running = job.source.run(words, environment=environment, listener=parser.feed)
         completed = await _while_there(job.target, running)
         parser.feed(2, b"\n")

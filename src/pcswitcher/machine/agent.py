@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import signal
-import threading
-import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
@@ -21,12 +21,13 @@ from importlib.metadata import entry_points
 import attrs
 
 from pcswitcher import __version__
-from pcswitcher.machine.api import Exposed, MachineFacts, resolve_exposed
+from pcswitcher.machine.api import AgentLog, Exposed, MachineFacts, resolve_exposed
+from pcswitcher.machine.context import WorkerContext, log_params
 from pcswitcher.machine.facts import read_facts
 from pcswitcher.machine.frames import PROTOCOL, Answer, Failure, Message, Notification, Request
+from pcswitcher.machine.libraries import route_libraries
 from pcswitcher.machine.process import Program, Runner, run_program
 from pcswitcher.machine.rpc import (
-    CHUNK_LIMIT,
     METHOD_NOT_FOUND,
     Greeting,
     ProgramEnd,
@@ -36,14 +37,12 @@ from pcswitcher.machine.rpc import (
     pack,
     unpack,
 )
+from pcswitcher.machine.trace import trace_here
 from pcswitcher.machine.wire import Wire, standard_streams
 from pcswitcher.model.codec import JsonValue, from_json, to_json
 from pcswitcher.model.errors import CancelledCallError, FormatError, PcSwitcherError, ProtocolError
 from pcswitcher.model.events import Level
-from pcswitcher.model.text import escape
 
-PROGRESS_INTERVAL = 0.1
-"""Least seconds between two progress notifications of one call."""
 STOP_GRACE = 5.0
 """Seconds the agent's calls get to notice that they are cancelled."""
 GREETING_PATIENCE = 30.0
@@ -52,53 +51,6 @@ REQUEST_LIMIT = 1024
 """Most requests that are worked on at once."""
 WORKERS = 64
 """Most functions that run at once; the others wait. A function that hangs holds one."""
-
-
-class WorkerContext:
-    """The Context of one call; its function runs in a worker thread, messages leave from the event loop."""
-
-    def __init__(self, number: int, wire: Wire, loop: asyncio.AbstractEventLoop, resources: ExitStack) -> None:
-        self._number = number
-        self._wire = wire
-        self._loop = loop
-        self._cancelled = threading.Event()
-        self._next_progress = 0.0
-        self.resources = resources
-
-    def cancel(self) -> None:
-        """Tell the function that nobody wants its answer any more."""
-        self._cancelled.set()
-
-    def progress(self, done: int, total: int, unit: str, item: bytes = b"") -> None:
-        """See Context."""
-        moment = time.monotonic()
-        if moment >= self._next_progress or done == total:
-            self._next_progress = moment + PROGRESS_INTERVAL
-            self._tell("progress", {"done": done, "total": total, "unit": unit, "item": escape(item)})
-
-    def log(self, level: Level, message: str, **fields: str) -> None:
-        """See Context."""
-        self._tell("log", {"level": int(level), "message": message, "fields": dict(fields)})
-
-    def send(self, chunk: bytes) -> None:
-        """See Context."""
-        if len(chunk) > CHUNK_LIMIT:
-            raise ValueError(f"a chunk of {len(chunk)} bytes is over the limit of {CHUNK_LIMIT}")
-        self._tell("chunk", {"data": pack(chunk)})
-
-    def check_cancelled(self) -> None:
-        """See Context."""
-        if self._cancelled.is_set():
-            raise CancelledCallError("the call was cancelled")
-
-    def _tell(self, method: str, params: dict[str, JsonValue]) -> None:
-        self.check_cancelled()
-        message = Notification(method, {"id": self._number, **params})
-        sending = asyncio.run_coroutine_threadsafe(self._wire.send(message), self._loop)
-        try:
-            sending.result()
-        except OSError as error:
-            raise CancelledCallError("the caller is gone") from error
 
 
 @attrs.define
@@ -110,11 +62,18 @@ class _Task:
 class Agent:
     """Answers the requests of one connection.
 
-    ``allowed`` names the top-level packages whose exposed functions may be called; ``runner`` runs programs.
+    ``allowed`` names the top-level packages whose exposed functions may be called; ``runner`` runs programs;
+    ``greeted`` hears what the caller wants.
     """
 
     def __init__(
-        self, wire: Wire, *, facts: MachineFacts, allowed: frozenset[str], runner: Runner = run_program
+        self,
+        wire: Wire,
+        *,
+        facts: MachineFacts,
+        allowed: frozenset[str],
+        runner: Runner = run_program,
+        greeted: Callable[[Greeting], None] = lambda _: None,
     ) -> None:
         self._wire = wire
         self._facts = facts
@@ -124,7 +83,8 @@ class Agent:
         self._tasks: dict[int, _Task] = {}
         self._resources = ExitStack()
         self._liveness = GREETING_PATIENCE
-        self._greeted = False
+        self._greeting: Greeting | None = None
+        self._tell_greeting = greeted
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="call")
 
     async def serve(self) -> None:
@@ -155,7 +115,8 @@ class Agent:
         elif isinstance(message, Request):
             if message.id in self._tasks or len(self._tasks) >= REQUEST_LIMIT:
                 raise ProtocolError("a request under the id of one that is worked on, or too many at once")
-            context = WorkerContext(message.id, self._wire, asyncio.get_running_loop(), self._resources)
+            least = self._greeting.log if self._greeting else Level.CRITICAL
+            context = WorkerContext(message.id, self._wire, asyncio.get_running_loop(), self._resources, least)
             task = asyncio.create_task(self._answer(message, context))
             self._tasks[message.id] = _Task(task, context)
             task.add_done_callback(lambda _: self._tasks.pop(message.id, None))
@@ -179,7 +140,7 @@ class Agent:
                 await self._wire.send(failure(request.id, error))
 
     async def _perform(self, request: Request, context: WorkerContext) -> JsonValue:
-        if not self._greeted and request.method != "hello":
+        if self._greeting is None and request.method != "hello":
             raise ProtocolError(f"{self._name}: the first request is a greeting")
         match request.method:
             case "hello":
@@ -200,7 +161,8 @@ class Agent:
                 f"the caller {greeting.protocol} (version {greeting.version})"
             )
         self._liveness = greeting.liveness
-        self._greeted = True
+        self._greeting = greeting
+        self._tell_greeting(greeting)
         return to_json(self._facts)
 
     async def _call(self, params: dict[str, JsonValue], context: WorkerContext) -> JsonValue:
@@ -252,6 +214,7 @@ class Agent:
 
 def _perform_here(function: Exposed[..., object], context: WorkerContext, arguments: dict[str, object]) -> object:
     """Run ``function`` in this worker thread."""
+    trace_here(context.trace(), (f"{context.number}.{count}" for count in itertools.count(1)))
     try:
         return function(context, **arguments)
     except (StopIteration, SystemExit, KeyboardInterrupt, GeneratorExit) as error:
@@ -271,9 +234,18 @@ def allowed_packages() -> frozenset[str]:
 
 async def _serve(input_fd: int, output_fd: int) -> None:
     wire = await standard_streams(input_fd, output_fd)
-    agent = Agent(wire, facts=read_facts(), allowed=allowed_packages())
-    serving = asyncio.ensure_future(agent.serve())
     loop = asyncio.get_running_loop()
+
+    def tell(line: AgentLog) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            asyncio.run_coroutine_threadsafe(wire.send(Notification("log", {"id": 0, **log_params(line)})), loop)
+
+    def follow(greeting: Greeting) -> None:
+        libraries.enter_context(route_libraries(tell, greeting.libraries))
+
+    libraries = ExitStack()
+    agent = Agent(wire, facts=read_facts(), allowed=allowed_packages(), greeted=follow)
+    serving = asyncio.ensure_future(agent.serve())
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, serving.cancel)
     with contextlib.suppress(asyncio.CancelledError):

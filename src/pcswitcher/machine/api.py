@@ -18,6 +18,7 @@ import attrs
 
 from pcswitcher.model.errors import FormatError, ProgramError
 from pcswitcher.model.events import Level
+from pcswitcher.model.secret import Secret
 from pcswitcher.model.text import printable
 
 P = ParamSpec("P")
@@ -40,7 +41,7 @@ class Context(Protocol):
         ...
 
     def log(self, level: Level, message: str, **fields: str) -> None:
-        """Write one line into the run's log. Never blocks for long."""
+        """Write one line into the run's log. Cheap: it waits only while very many lines are on their way."""
         ...
 
     def send(self, chunk: bytes) -> None:
@@ -208,7 +209,7 @@ class Machine(abc.ABC):
         *,
         stdin: bytes = b"",
         timeout: float | None = None,
-        environment: Mapping[str, str] | None = None,
+        environment: Mapping[str, str | Secret] | None = None,
         directory: str | None = None,
         listener: OutputListener | None = None,
     ) -> Completed:

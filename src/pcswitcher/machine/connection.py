@@ -27,17 +27,18 @@ from pcswitcher.machine.api import (
 from pcswitcher.machine.frames import PROTOCOL, Answer, Failure, Message, Notification, Request
 from pcswitcher.machine.process import KeptOutput, as_bytes
 from pcswitcher.machine.rpc import Call, Greeting, ProgramEnd, RunProgram, error_from, pack, unpack
+from pcswitcher.machine.trace import LogRoute, Trace
 from pcswitcher.machine.wire import Wire
 from pcswitcher.model.codec import JsonValue, from_json, to_json
 from pcswitcher.model.errors import ConnectionLostError, FormatError, PcSwitcherError, ProtocolError
 from pcswitcher.model.events import Level
+from pcswitcher.model.secret import Secret
 from pcswitcher.model.text import escape, printable, unescape
 
 CANCEL_GRACE = 8.0
 """Seconds a cancelled call gets to end on its machine before its caller goes on."""
 
 T = TypeVar("T")
-LogSink = Callable[[AgentLog], None]
 
 
 @attrs.frozen(kw_only=True)
@@ -55,25 +56,27 @@ class _Pending:
     output: Callable[[int, bytes], None] | None = None
 
 
-def _no_log(_: AgentLog) -> None:
-    return None
-
-
 class AgentMachine(Machine):
-    """One PC driven through its agent."""
+    """One PC driven through its agent. ``log`` is where its log lines go; None: nowhere."""
 
-    def __init__(self, name: str, wire: Wire, *, liveness: Liveness | None = None, log: LogSink = _no_log) -> None:
+    def __init__(self, name: str, wire: Wire, *, liveness: Liveness | None = None, log: LogRoute | None = None) -> None:
         self.name = name
         self.round_trip = 0.0
         """Seconds of the last ping."""
         self._wire = wire
         self._liveness = liveness or Liveness()
         self._log = log
+        self._trace = Trace.along(log, name)
         self._numbers = itertools.count(1)
         self._pending: dict[int, _Pending] = {}
         self._lost: PcSwitcherError | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._heard = time.monotonic()
+
+    @property
+    def silent(self) -> float:
+        """Seconds since anything came from the machine."""
+        return time.monotonic() - self._heard
 
     @property
     def is_lost(self) -> bool:
@@ -86,21 +89,22 @@ class AgentMachine(Machine):
         self._tasks.append(asyncio.create_task(self._receive(), name=f"receive from {self.name}"))
         self._tasks.append(asyncio.create_task(self._watch(), name=f"watch {self.name}"))
         greeting = Greeting(protocol=PROTOCOL, version=__version__, liveness=self._liveness.limit)
+        if self._log:
+            greeting = attrs.evolve(greeting, log=self._log.least, libraries=self._log.libraries)
         self.facts = _facts(await self._request("hello", to_json(greeting)), self.name)
         self.name = self.facts.hostname or self.name
+        self._trace = Trace.along(self._log, self.name)
         self._tasks.append(asyncio.create_task(self._ping(), name=f"ping {self.name}"))
         return self.facts
-
-    def log_to(self, sink: LogSink) -> None:
-        """Send log lines of this machine's functions to ``sink`` from now on."""
-        self._log = sink
 
     async def call_listening(self, listener: Listener, function: Exposed[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """See Machine."""
         types = function.parameter_types()
         bound = function.bind(*args, **kwargs)
         call = Call(function=function.name, arguments={name: to_json(bound[name], types[name]) for name in types})
-        result = await self._request("call", to_json(call), listener)
+        number = next(self._numbers)
+        with self._trace.call(str(number), function.name):
+            result = await self._request("call", to_json(call), listener, number=number)
         return from_json(function.result_type(), result)
 
     async def run(
@@ -109,7 +113,7 @@ class AgentMachine(Machine):
         *,
         stdin: bytes = b"",
         timeout: float | None = None,
-        environment: Mapping[str, str] | None = None,
+        environment: Mapping[str, str | Secret] | None = None,
         directory: str | None = None,
         listener: OutputListener | None = None,
     ) -> Completed:
@@ -120,14 +124,21 @@ class AgentMachine(Machine):
             arguments=words,
             stdin=pack(stdin),
             timeout=timeout,
-            environment=dict(environment or {}),
+            environment=_revealed(environment or {}),
             directory=directory,
         )
-        answer = await self._request("run", to_json(request), output=listener or capture.keep)
+        number = next(self._numbers)
+        with self._trace.command(
+            str(number), words, stdin=len(stdin), environment=request.environment, directory=directory
+        ) as command:
+            output = command.listen(listener or capture.keep)
+            answer = await self._request("run", to_json(request), output=output, number=number)
+            status = from_json(ProgramEnd, answer).status
+            command.ended(status)
         return Completed(
             machine=self.name,
             arguments=tuple(map(escape, words)),
-            status=from_json(ProgramEnd, answer).status,
+            status=status,
             stdout=bytes(capture.streams[1]),
             stderr=bytes(capture.streams[2]),
         )
@@ -154,10 +165,12 @@ class AgentMachine(Machine):
         params: JsonValue,
         listener: Listener | None = None,
         output: Callable[[int, bytes], None] | None = None,
+        *,
+        number: int | None = None,
     ) -> JsonValue:
         if self._lost:
             raise self._lost
-        number = next(self._numbers)
+        number = next(self._numbers) if number is None else number
         answer: asyncio.Future[JsonValue] = asyncio.get_running_loop().create_future()
         self._pending[number] = _Pending(answer, listener or Listener(), output)
         try:
@@ -214,6 +227,9 @@ class AgentMachine(Machine):
             how(pending.answer)
 
     def _notify(self, method: str, params: dict[str, JsonValue]) -> None:
+        if method == "log" and params.get("id") == 0:  # of no call: the numbers of those begin at 1
+            self._trace.sink(_agent_log(params))
+            return
         pending = self._pending.get(_field(params, "id", int))
         if pending is None:
             return  # a late word of a call that was given up
@@ -234,7 +250,7 @@ class AgentMachine(Machine):
             case "chunk":
                 listener.chunk(unpack(params.get("data")))
             case "log":
-                (listener.log or self._log)(_agent_log(params))
+                (listener.log or self._trace.sink)(_agent_log(params))
             case "output" if pending.output is not None:
                 stream = _field(params, "stream", int)
                 if stream not in {1, 2}:
@@ -274,6 +290,11 @@ def _field(params: dict[str, JsonValue], name: str, shape: type[T]) -> T:
     if type(value) is not shape:  # true and false are numbers to isinstance
         raise ProtocolError(f"a notification lacks a proper {name}")
     return value
+
+
+def _revealed(environment: Mapping[str, str | Secret]) -> dict[str, str]:
+    """An environment as the program gets it. What goes over the wire is shown to nobody."""
+    return {name: value.reveal() if isinstance(value, Secret) else value for name, value in environment.items()}
 
 
 def _facts(answer: JsonValue, name: str) -> MachineFacts:

@@ -14,6 +14,7 @@ from pcswitcher.machine.agent import Agent, allowed_packages
 from pcswitcher.machine.api import Completed, MachineFacts
 from pcswitcher.machine.connection import AgentMachine, Liveness
 from pcswitcher.machine.process import KeptOutput, Program, Sink
+from pcswitcher.machine.trace import LogRoute
 from pcswitcher.machine.wire import MemoryWire
 from pcswitcher.model.errors import ProgramError, ProgramTimeoutError
 from pcswitcher.model.text import escape
@@ -42,8 +43,15 @@ def fake_facts(hostname: str) -> MachineFacts:
 class FakeMachine(AgentMachine):
     """A machine with an agent in this process and pretended programs. Use ``open_fake``."""
 
-    def __init__(self, name: str, wire: MemoryWire, serving: asyncio.Task[None], liveness: Liveness | None) -> None:
-        super().__init__(name, wire, liveness=liveness)
+    def __init__(
+        self,
+        name: str,
+        wire: MemoryWire,
+        serving: asyncio.Task[None],
+        liveness: Liveness | None,
+        log: LogRoute | None = None,
+    ) -> None:
+        super().__init__(name, wire, liveness=liveness, log=log)
         self._serving = serving
 
     async def close(self) -> None:
@@ -64,6 +72,7 @@ async def open_fake(
     facts: MachineFacts | None = None,
     packages: frozenset[str] = frozenset(),
     liveness: Liveness | None = None,
+    log: LogRoute | None = None,
 ) -> FakeMachine:
     """Start a fake machine. ``packages`` may be called into besides our own and those of installed jobs."""
     here, there = MemoryWire.pair()
@@ -73,7 +82,7 @@ async def open_fake(
         allowed=allowed_packages() | packages,
         runner=_Programs(programs or {}),
     )
-    machine = FakeMachine(name, here, asyncio.create_task(agent.serve()), liveness)
+    machine = FakeMachine(name, here, asyncio.create_task(agent.serve()), liveness, log)
     await machine.greet()
     return machine
 

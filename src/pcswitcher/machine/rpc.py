@@ -10,7 +10,7 @@ request              params                                          result
 ===================  ==============================================  ==============================================
 
 Notifications to the agent: ``cancel`` (id). From the agent, each with the id of its request: ``progress``,
-``chunk`` (base64), ``log``, ``output`` (stream, base64).
+``chunk`` (base64), ``log``, ``output`` (stream, base64). A ``log`` of id 0 belongs to no request: a library's.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import attrs
 from pcswitcher.machine.frames import Failure
 from pcswitcher.model.codec import JsonValue, from_json, to_json
 from pcswitcher.model.errors import FormatError, FunctionError, PcSwitcherError, ProtocolError, error_types
+from pcswitcher.model.events import Level
 from pcswitcher.model.text import printable
 
 OUR_ERROR = -32000
@@ -42,6 +43,10 @@ class Greeting:
     version: str
     liveness: float
     """Seconds without any message after which the agent takes its caller for gone."""
+    log: Level = Level.DEBUG
+    """Log lines below it need not be sent."""
+    libraries: Level = Level.CRITICAL
+    """The same for what libraries log."""
 
 
 @attrs.frozen(kw_only=True)

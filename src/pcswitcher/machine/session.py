@@ -26,6 +26,7 @@ from pcswitcher.machine.sudo import (
     with_password,
     wrong_password,
 )
+from pcswitcher.machine.trace import Command, LogRoute, local_command
 from pcswitcher.machine.wire import StreamWire
 from pcswitcher.model.errors import ConnectError, ConnectionLostError
 from pcswitcher.model.text import printable
@@ -46,10 +47,11 @@ LISTEN_PATIENCE = 0.5
 class Session:
     """A process whose pipes lead to an agent, and what it last said on standard error."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, command: Command) -> None:
         if process.stdin is None or process.stdout is None or process.stderr is None:
             raise ValueError("a session needs all three pipes")
         self.process = process
+        self._command = command
         self.writer = process.stdin
         self.reader = process.stdout
         self._errors = process.stderr
@@ -74,6 +76,8 @@ class Session:
         await asyncio.wait({self._listening}, timeout=LISTEN_PATIENCE)
         self._listening.cancel()
         close_pipes(self.process)
+        if self.process.returncode is not None:
+            self._command.ended(self.process.returncode)
 
     async def _ends_within(self, seconds: float) -> bool:
         try:
@@ -85,6 +89,7 @@ class Session:
 
     async def _listen(self) -> None:
         while data := await self._errors.read(LAST_WORDS):
+            self._command.hear(2, data)
             self._words += data
             del self._words[:-LAST_WORDS]
 
@@ -92,8 +97,10 @@ class Session:
 class SessionMachine(AgentMachine):
     """A machine whose agent is behind a session; closing it ends both."""
 
-    def __init__(self, name: str, session: Session, liveness: Liveness | None = None) -> None:
-        super().__init__(name, StreamWire(session.reader, session.writer), liveness=liveness)
+    def __init__(
+        self, name: str, session: Session, liveness: Liveness | None = None, log: LogRoute | None = None
+    ) -> None:
+        super().__init__(name, StreamWire(session.reader, session.writer), liveness=liveness, log=log)
         self._session = session
 
     async def close(self) -> None:
@@ -103,15 +110,14 @@ class SessionMachine(AgentMachine):
         await self._session.close(patience)
 
 
-async def open_local(ask: AskPassword, liveness: Liveness | None = None) -> AgentMachine:
+async def open_local(ask: AskPassword, liveness: Liveness | None = None, log: LogRoute | None = None) -> AgentMachine:
     """Start the agent on this PC as root. Raises ConnectError when sudo does not let us."""
     name = platform.node()
-    sudo = ALREADY_ROOT if os.geteuid() == 0 else await _local_sudo(name, ask)
-    session = await _start(sudo.command(*program_command("agent")))
-    machine = SessionMachine(name, session, liveness)
+    sudo = ALREADY_ROOT if os.geteuid() == 0 else await _local_sudo(name, ask, log)
+    session = await _start(sudo.command(*program_command("agent")), log)
+    machine = SessionMachine(name, session, liveness, log)
     try:
-        if sudo.password:
-            session.writer.write(sudo.password)
+        session.writer.write(sudo.input)
         await machine.greet()
     except ConnectionLostError as error:
         await machine.close()
@@ -138,17 +144,17 @@ async def open_remote(
     *,
     ephemeral: bool = False,
     liveness: Liveness | None = None,
+    log: LogRoute | None = None,
 ) -> RemoteMachine:
     """Bring our program to the host behind ``master`` and start its agent there as root.
 
     ``ephemeral``: leave nothing of the program behind. Raises ConnectError, CheckError (see ``deploy``).
     """
-    sudo = await _remote_sudo(master, ask)
-    session = Session(await master.start(sudo.command(*bootstrap_command())))
-    machine = SessionMachine(master.host, session, liveness)
+    sudo = await _remote_sudo(master, ask, log)
+    session = await _start_there(master, sudo.command(*bootstrap_command()), log)
+    machine = SessionMachine(master.host, session, liveness, log)
     try:
-        if sudo.password:
-            session.writer.write(sudo.password)
+        session.writer.write(sudo.input)
         deployment = await deploy(
             session.reader, session.writer, master.host, bundle, here=platform.node(), ephemeral=ephemeral
         )
@@ -168,37 +174,36 @@ def _remote_shell(master: Master, sudo: Sudo) -> RemoteShell:
     shell = master.remote_shell(shlex.join(sudo.command("rsync")))
     if sudo.password is None:
         return shell
-    secret = sudo.password.rstrip(b"\n").decode()
     return attrs.evolve(
         shell,
         command=(*map(rsync_word, program_command("relay")), *shell.command),
-        environment={PASSWORD_VARIABLE: secret},
+        environment={PASSWORD_VARIABLE: sudo.password},
     )
 
 
-async def _local_sudo(name: str, ask: AskPassword) -> Sudo:
+async def _local_sudo(name: str, ask: AskPassword, log: LogRoute | None = None) -> Sudo:
     try:
-        if await _succeeds(await _start(WITHOUT_PASSWORD.command("true")), WITHOUT_PASSWORD):
+        if await _succeeds(await _start(WITHOUT_PASSWORD.command("true"), log), WITHOUT_PASSWORD):
             return WITHOUT_PASSWORD
     except FileNotFoundError as error:
         raise ConnectError(f"{name}: sudo is not installed", "run pc-switcher as root, or install sudo") from error
     sudo = await with_password(name, ask)
-    if not await _succeeds(await _start(sudo.command("true")), sudo):
+    if not await _succeeds(await _start(sudo.command("true"), log), sudo):
         raise wrong_password(name)
     return sudo
 
 
-async def _remote_sudo(master: Master, ask: AskPassword) -> Sudo:
+async def _remote_sudo(master: Master, ask: AskPassword, log: LogRoute | None) -> Sudo:
     # Root's own login needs no sudo, which may not even be installed there.
     for sudo, command in ((WITHOUT_PASSWORD, ("true",)), (ALREADY_ROOT, ("test", "-w", "/"))):
-        if await _succeeds(Session(await master.start(sudo.command(*command))), sudo):
+        if await _succeeds(await _start_there(master, sudo.command(*command), log), sudo):
             return sudo
     if master.has_ended():
         raise ConnectionLostError(
             f"{master.host}: the connection broke", "check the network, then start the same command again"
         )
     sudo = await with_password(master.host, ask)
-    if not await _succeeds(Session(await master.start(sudo.command("true"))), sudo):
+    if not await _succeeds(await _start_there(master, sudo.command("true"), log), sudo):
         raise wrong_password(master.host)
     return sudo
 
@@ -207,7 +212,7 @@ async def _succeeds(session: Session, sudo: Sudo) -> bool:
     """Whether a small command succeeds. Its input ends, so a sudo that wants another try gives up at once."""
     try:
         with contextlib.suppress(OSError):
-            session.writer.write(sudo.password or b"")
+            session.writer.write(sudo.input)
             session.writer.write_eof()
         async with asyncio.timeout(SUDO_PATIENCE):
             return await ended(session.process) == 0
@@ -217,13 +222,19 @@ async def _succeeds(session: Session, sudo: Sudo) -> bool:
         await session.close()
 
 
-async def _start(command: tuple[str, ...]) -> Session:
-    return Session(
-        await asyncio.create_subprocess_exec(
-            *command,
+async def _start_there(master: Master, arguments: tuple[str, ...], log: LogRoute | None) -> Session:
+    command = local_command(log, master.session_arguments(arguments))
+    return Session(await master.start(arguments), command)
+
+
+async def _start(arguments: tuple[str, ...], log: LogRoute | None) -> Session:
+    command = local_command(log, arguments)
+    with command:
+        process = await asyncio.create_subprocess_exec(
+            *arguments,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
         )
-    )
+    return Session(process, command)

@@ -21,7 +21,9 @@ from pathlib import Path
 import attrs
 
 from pcswitcher.machine.process import close_pipes, ended
+from pcswitcher.machine.trace import Command, LogRoute, local_command
 from pcswitcher.model.errors import ConnectError, UsageError
+from pcswitcher.model.secret import Secret
 from pcswitcher.model.text import printable
 
 CONNECT_TIMEOUT = 20
@@ -61,8 +63,8 @@ class RemoteShell:
     """What stands before the colon of rsync's destination."""
     rsync_path: str
     """For ``--rsync-path``."""
-    environment: dict[str, str] = attrs.field(factory=dict[str, str], repr=False)
-    """May hold the sudo password for the relay."""
+    environment: dict[str, Secret] = attrs.field(factory=dict[str, Secret])
+    """The sudo password for the relay, where one is needed."""
 
 
 def rsync_word(word: str) -> str:
@@ -73,10 +75,11 @@ def rsync_word(word: str) -> str:
 class Master:
     """The master connection. Use ``open_master``."""
 
-    def __init__(self, host: str, directory: Path, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, host: str, directory: Path, process: asyncio.subprocess.Process, command: Command) -> None:
         self.host = host
         self._directory = directory
         self._process = process
+        self._command = command
 
     @property
     def socket(self) -> Path:
@@ -130,7 +133,7 @@ class Master:
             pass
         finally:
             _signal_group(self._process.pid, signal.SIGKILL)
-            await ended(self._process)
+            self._command.ended(await ended(self._process))
         close_pipes(self._process)
         shutil.rmtree(self._directory, ignore_errors=True)
 
@@ -140,7 +143,7 @@ class Master:
         return ("ssh", "-F", "none", "-S", str(self.socket), "-o", "BatchMode=yes", "-o", "ProxyCommand=false")
 
 
-async def open_master(host: str) -> Master:
+async def open_master(host: str, log: LogRoute | None = None) -> Master:
     """Connect to ``host`` and log in. Raises ConnectError with ssh's reason and what mends it."""
     if not _is_host(host):
         raise UsageError(
@@ -148,32 +151,23 @@ async def open_master(host: str) -> Master:
         )
     directory = Path(tempfile.mkdtemp(prefix="pcs-", dir=_runtime_directory()))
     options = [word for setting in SETTINGS for word in ("-o", setting)]
-    arguments = [
-        "ssh",
-        "-M",
-        "-T",
-        "-S",
-        str(directory / "master"),
-        *options,
-        "-o",
-        f"ConnectTimeout={CONNECT_TIMEOUT}",
-    ]
+    socket = ["-S", str(directory / "master")]
+    # A session that waits for the end of its input: when this process dies in whatever way, so does the master.
+    arguments = ["ssh", "-M", "-T", *socket, *options, "-o", f"ConnectTimeout={CONNECT_TIMEOUT}", "--", host, "cat"]
+    command = local_command(log, arguments)
     try:
-        # A session that waits for the end of its input: when this process dies in whatever way, so does the master.
         process = await asyncio.create_subprocess_exec(
             *arguments,
-            "--",
-            host,
-            "cat",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is ours to handle
         )
     except FileNotFoundError as error:
+        command.failed(error)
         shutil.rmtree(directory, ignore_errors=True)
         raise ConnectError("ssh is not installed here", "sudo apt install openssh-client") from error
-    master = Master(host, directory, process)
+    master = Master(host, directory, process, command)
     try:
         await _until_ready(master, process)
     except BaseException:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 import attrs
 
 from pcswitcher.model.errors import ConnectError
+from pcswitcher.model.secret import Secret
 
 AskPassword = Callable[[str], Awaitable[str | None]]
 """Asks a person for the sudo password of the named machine; None: nobody is there."""
@@ -19,10 +20,15 @@ AskPassword = Callable[[str], Awaitable[str | None]]
 
 @attrs.frozen
 class Sudo:
-    """How commands become root on one machine. ``password`` is the line sudo reads, None when it needs none."""
+    """How commands become root on one machine. ``password`` is what sudo is told, None when it asks for none."""
 
-    password: bytes | None = attrs.field(default=None, repr=False)
+    password: Secret | None = None
     needed: bool = True
+
+    @property
+    def input(self) -> bytes:
+        """What sudo reads before everything else: the line with the password, or nothing."""
+        return self.password.reveal().encode() + b"\n" if self.password else b""
 
     def command(self, *arguments: str) -> tuple[str, ...]:
         """``arguments`` as root.
@@ -57,7 +63,7 @@ async def with_password(hostname: str, ask: AskPassword) -> Sudo:
         )
     if "\n" in password or "\0" in password:
         raise ConnectError(f"{hostname}: a password cannot hold a newline", "type it again")
-    return Sudo(password.encode() + b"\n")
+    return Sudo(Secret(password))
 
 
 def wrong_password(hostname: str) -> ConnectError:

@@ -16,6 +16,7 @@ from pcswitcher.machine.lock import Holder, Role, acquire_lock
 from pcswitcher.machine.session import open_local, open_remote
 from pcswitcher.machine.ssh import Master, RemoteShell, open_master
 from pcswitcher.machine.sudo import AskPassword
+from pcswitcher.machine.trace import LogRoute
 from pcswitcher.model.errors import CheckError, PcSwitcherError
 from pcswitcher.model.events import Level, now
 from pcswitcher.model.text import human_size
@@ -37,18 +38,17 @@ class Pair:
         return self.source, self.target
 
 
-async def connect(host: str, stack: AsyncExitStack) -> Master:
-    """Log in to ``host``; the connection ends with ``stack``."""
-    master = await open_master(host)
+async def connect(host: str, stack: AsyncExitStack, log: LogRoute | None = None) -> Master:
+    """Log in to ``host``; the connection ends with ``stack``. ``log``: the bus' route."""
+    master = await open_master(host, log)
     stack.push_async_callback(master.close)
     return master
 
 
 async def start_source(ask: AskPassword, bus: Bus, stack: AsyncExitStack) -> AgentMachine:
     """Start the agent on this PC; it ends with ``stack``."""
-    source = await open_local(ask)
+    source = await open_local(ask, log=bus.route)
     stack.push_async_callback(source.close)
-    source.log_to(bus.agent_log(source.name))
     return source
 
 
@@ -59,10 +59,9 @@ async def start_target(
 
     Raises CheckError when the other PC is this one, or runs a newer version of ours.
     """
-    remote = await open_remote(master, describe_installation(), ask, ephemeral=ephemeral)
+    remote = await open_remote(master, describe_installation(), ask, ephemeral=ephemeral, log=bus.route)
     target = remote.machine
     stack.push_async_callback(target.close)
-    target.log_to(bus.agent_log(target.name))
     refuse_same_machine(source, target, master.host)
     bus.log(Level.INFO, deployment_words(remote.deployment, target.name), target.name)
     return Pair(source=source, target=target, shell=remote.shell, deployment=remote.deployment)

@@ -9,6 +9,7 @@ import subprocess
 
 import attrs
 
+from pcswitcher.machine.trace import command_here
 from pcswitcher.model.errors import SnapshotError
 from pcswitcher.model.text import escape, human_size, printable
 from pcswitcher.snapshots.ioctls import (
@@ -149,15 +150,20 @@ def _refuse_existing(path: bytes) -> None:
 def _run_btrfs(arguments: list[str | bytes], purpose: str, place: bytes) -> None:
     """Run ``btrfs`` with ``arguments``; ``purpose`` completes "cannot …", ``place`` is whose space matters."""
     name = machine_name()
+    command = ["btrfs", *arguments]
     try:
-        done = subprocess.run(
-            ["btrfs", *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_TIMEOUT,
-            env=_ENVIRONMENT,
-            check=False,
-        )
+        with command_here(command) as told:
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=_TIMEOUT,
+                env=_ENVIRONMENT,
+                check=False,
+            )
+            told.hear(1, done.stdout)
+            told.hear(2, done.stderr)
+            told.ended(done.returncode)
     except FileNotFoundError as error:
         raise SnapshotError(f"{name}: the program btrfs is missing", "install the package btrfs-progs") from error
     except subprocess.TimeoutExpired as error:

@@ -24,6 +24,7 @@ from pcswitcher.machine.sudo import (
     wrong_password,
 )
 from pcswitcher.model.errors import ConnectError, ExitCode
+from pcswitcher.model.secret import Secret
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -73,11 +74,11 @@ def sudo_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
 def test_commands_become_roots_without_a_prompt_to_parse() -> None:
     assert ALREADY_ROOT.command("id", "-u") == ("id", "-u")
     assert WITHOUT_PASSWORD.command("id") == ("sudo", "-n", "--", "env", "id")
-    assert Sudo(b"x\n").command("id") == ("sudo", "-k", "-S", "-p", "", "--", "env", "id")
+    assert Sudo(Secret("x")).command("id") == ("sudo", "-k", "-S", "-p", "", "--", "env", "id")
 
 
 def test_a_password_is_never_shown() -> None:
-    assert "hunter2" not in repr(Sudo(b"hunter2\n"))
+    assert "hunter2" not in repr(Sudo(Secret("hunter2")))
 
 
 def test_without_anybody_to_ask_the_remedy_is_named() -> None:
@@ -111,7 +112,7 @@ def test_nobody_is_asked_when_sudo_needs_no_password(sudo_there: Callable[..., P
 def test_a_right_password_is_asked_for_once_and_checked(sudo_there: Callable[..., Path]) -> None:
     log = sudo_there()
     asked = Asked("sam")
-    assert asyncio.run(_local_sudo("atlas", asked)) == Sudo(b"sam\n")
+    assert asyncio.run(_local_sudo("atlas", asked)) == Sudo(Secret("sam"))
     assert asked.names == ["atlas"]
     assert log.read_text().splitlines() == ["-n -- env true", "-k -S -p  -- env true"]
 
@@ -154,10 +155,10 @@ def test_rsync_gets_the_password_by_the_relay_and_never_as_an_argument() -> None
     plain = _remote_shell(_NoMaster(), WITHOUT_PASSWORD)  # type: ignore[arg-type]
     assert plain.rsync_path == "sudo -n -- env rsync"
     assert plain.environment == {}
-    shell = _remote_shell(_NoMaster(), Sudo(b"hunter2\n"))  # type: ignore[arg-type]
+    shell = _remote_shell(_NoMaster(), Sudo(Secret("hunter2")))  # type: ignore[arg-type]
     assert shell.rsync_path == "sudo -k -S -p '' -- env rsync"
     assert shell.command[-3:] == ("ssh", "-S", "/tmp/x")
     assert "relay" in shell.command
     assert "hunter2" not in " ".join((*shell.command, shell.rsync_path))
-    assert list(shell.environment.values()) == ["hunter2"]
+    assert list(shell.environment.values()) == [Secret("hunter2")]
     assert "hunter2" not in repr(shell)
