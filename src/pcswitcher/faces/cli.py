@@ -24,6 +24,7 @@ app = App(
     result_action="return_value",
 )
 snapshots_app = App(name="snapshots", help="What is kept on this PC, and why.")
+config_app = App(name="config", help="What is set, and whether it can be.")
 
 # The words stand here too so that `--help` need not import the commands.
 for verb, words in {
@@ -38,6 +39,9 @@ for verb, words in {
 }.items():
     app.command(f"{COMMANDS}.{verb}:{verb}", name=verb, help=words)
 app.command(snapshots_app)
+app.command(config_app)
+config_app.command(f"{COMMANDS}.config:show", name="show", help="Print the settings in force.")
+config_app.command(f"{COMMANDS}.config:check", name="check", help="Check the settings, and tell every mistake.")
 snapshots_app.command(f"{COMMANDS}.snapshots:list_kept", name="list", help="List the snapshots by run.")
 
 
