@@ -55,6 +55,14 @@ def test_diagrams_set_no_colours() -> None:
     assert not [each for each in diagrams if re.search(r"#[0-9a-f]{3,6}\b|\bstyle\b|classDef|fill:|rgb", each)]
 
 
+def test_no_line_of_a_sequence_diagram_is_cut_by_a_semicolon() -> None:
+    """To Mermaid it ends a statement there, also within a message; the whole diagram is then not drawn."""
+    diagrams = [each for page in PAGES for each in re.findall(r"```mermaid\n(.*?)```", page.read_text(), re.DOTALL)]
+    sequences = [each for each in diagrams if each.startswith("sequenceDiagram\n")]
+    assert sequences
+    assert not [line for each in sequences for line in each.splitlines() if re.search(r";(?!$)", line)]
+
+
 def test_tests_named_by_the_promises_exist() -> None:
     text = (ROOT / "docs" / "design" / "promises.md").read_text(encoding="utf-8")
     named = re.findall(r"`(tests/[\w/]+\.py)`", text)
