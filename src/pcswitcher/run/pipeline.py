@@ -34,6 +34,7 @@ from pcswitcher.run.changing import Changing
 from pcswitcher.run.checks import check_machines, raise_blocking, trees_of
 from pcswitcher.run.disk import check_room
 from pcswitcher.run.graph import StubbornJobsError, reason_of
+from pcswitcher.run.housekeeping import keep_house
 from pcswitcher.run.lineage import ancestry_of, check_lineage
 from pcswitcher.run.machines import Pair, connect, lock, prefer_cause, start_source, start_target
 from pcswitcher.run.marks import change_marks, marks_from, read_marks
@@ -275,7 +276,13 @@ class Sync:
     ) -> SyncResult:
         """Write everything down. An interrupt waits until that is done: the work itself is."""
         self._task = None
-        await uninterrupted(changing.finish(applied, outcome, result.message))
+
+        async def write_down() -> None:
+            await changing.finish(applied, outcome, result.message)
+            machines = (changing.world.source.machine, changing.world.target.machine)
+            await keep_house(machines, self._jobs, self._settings.snapshots, self._bus)
+
+        await uninterrupted(write_down())
         return result
 
     async def _keep_marks(self, world: World, plan: Plan) -> None:
