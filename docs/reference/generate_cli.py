@@ -7,16 +7,15 @@ A unit test holds the page to what this makes.
 from __future__ import annotations
 
 import enum
-import importlib
 import inspect
 import re
 import typing
 from collections.abc import Callable
 from pathlib import Path
 
-from cyclopts import Parameter
+from cyclopts import App, Parameter
 
-from pcswitcher.faces.cli import COMMANDS, app
+from pcswitcher.faces.cli import app
 from pcswitcher.model.errors import ExitCode
 
 PAGE = Path(__file__).with_name("cli.md")
@@ -54,10 +53,11 @@ def commands() -> dict[str, Command]:
     for name in app:
         if name.startswith("-"):
             continue
-        if name == "snapshots":
-            found["snapshots list"] = _function("snapshots", "list_kept")
-        else:
-            found[name] = _function(name, name)
+        inner = [each for each in app[name] if not each.startswith("-")]
+        for each in inner:
+            found[f"{name} {each}"] = _function(app[name][each])
+        if not inner:
+            found[name] = _function(app[name])
     return dict(sorted(found.items(), key=lambda item: (item[0] != "sync", item[0])))
 
 
@@ -69,9 +69,10 @@ def page() -> str:
     return "\n".join(parts)
 
 
-def _function(module: str, name: str) -> Command:
-    function: Command = getattr(importlib.import_module(f"{COMMANDS}.{module}"), name)
-    return function
+def _function(command: App) -> Command:
+    if command.default_command is None:
+        raise ValueError(f"{command.name} does nothing")
+    return command.default_command
 
 
 def _section(name: str, function: Command) -> str:
@@ -85,7 +86,10 @@ def _section(name: str, function: Command) -> str:
         more = f" One of: {', '.join(f'`{choice}`' for choice in choices)}." if choices else ""
         if isinstance(parameter.default, str):
             more += f" Default: `{parameter.default}`."
-        rows.append(f"| {label} | {helps[parameter.name]}{more} |\n")
+        given = [
+            each.help for each in typing.get_args(hints[parameter.name]) if isinstance(each, Parameter) and each.help
+        ]
+        rows.append(f"| {label} | {given[0] if given else helps[parameter.name]}{more} |\n")
     table = "\n| | |\n|---|---|\n" + "".join(rows) if rows else ""
     return f"## pc-switcher {name}\n\n    {' '.join(usage)}\n\n{text}\n{table}"
 

@@ -33,6 +33,7 @@ FINAL = """
 .mozilla/firefox/ab12.default/lock .mozilla/firefox/ab12.default/.parentlock
 snap/firefox/common/.mozilla/firefox/ab12.default/lock .thunderbird/x.default/lock Documents/.~lock.report.odt#
 .config/libreoffice/4/.lock .config/Code/code.lock .local/state/pc-switcher/runs/1
+.config/pc-switcher/config.toml .config/pc-switcher/machine.toml
 """
 
 NEVER = """
@@ -80,7 +81,7 @@ work/known_hosts work/authorized_keys work/S.txt work/state.vscdb work/nohup.out
 work/.config/dconf/x work/.ssh/id_rsa work/.mozilla/firefox/p/lock work/snap/a/b work/Games/x work/Trash/x
 work/data.pid work/a.log work/~lock work/.~lock work/a.sock work/pipe .bashrc .profile .gitconfig .netrc
 .aws/credentials .kube/config .docker/config.json .config/gh/hosts.yml .config/autostart/x.desktop
-.config/systemd/user/default.target.wants/x .config/user-dirs.dirs .config/pc-switcher/config.toml
+.config/systemd/user/default.target.wants/x .config/user-dirs.dirs
 .config/pc-switcher/rules/home.never .config/Code/User/settings.json .config/google-chrome/Default/Bookmarks
 .config/google-chrome/Default/Login_Data .mozilla/firefox/p/places.sqlite .mozilla/firefox/p/places.sqlite-wal
 .thunderbird/p/Mail/x .thunderbird/p/prefs.js .config/hexchat/logs/x .purple/logs/x
