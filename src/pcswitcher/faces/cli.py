@@ -30,7 +30,8 @@ config_app = App(name="config", help="What is set, and whether it can be.")
 for verb, words in {
     "sync": "Make another PC a replica of this one, after you have seen what would change.",
     "doctor": "Check this PC, or both, and say what mends each problem.",
-    "why": "Tell whether a path travels and which rule says so.",
+    "why": "Tell whether a path travels and which rule or mark says so.",
+    "mark": "Mark items as machine-specific, or list the marks.",
     "history": "List the runs this PC took part in.",
     "show": "Tell everything about one run.",
     "logs": "List the logs, or print one.",
@@ -38,11 +39,13 @@ for verb, words in {
     "completion": "Print the completion script for bash, zsh or fish.",
 }.items():
     app.command(f"{COMMANDS}.{verb}:{verb}", name=verb, help=words)
+app.command(f"{COMMANDS}.mark:unmark", name="unmark", help="Take marks away.")
 app.command(snapshots_app)
 app.command(config_app)
 config_app.command(f"{COMMANDS}.config:show", name="show", help="Print the settings in force.")
 config_app.command(f"{COMMANDS}.config:check", name="check", help="Check the settings, and tell every mistake.")
-snapshots_app.command(f"{COMMANDS}.snapshots:list_kept", name="list", help="List the snapshots by run.")
+snapshots_app.command(f"{COMMANDS}.snapshots:list_kept", name="list", help="List the snapshots by run, and why.")
+snapshots_app.command(f"{COMMANDS}.snapshots:clean", name="clean", help="Delete those that need not be kept.")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

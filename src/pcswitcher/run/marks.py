@@ -36,7 +36,7 @@ from pcswitcher.run.bus import Bus
 from pcswitcher.run.paths import STATE_DIRECTORY
 
 MARKS_FORMAT = 1
-_NAME = "marks.json"
+MARKS_FILE = "marks.json"
 
 
 @attrs.frozen(kw_only=True)
@@ -84,13 +84,13 @@ def change_marks(context: Context, add: tuple[Mark, ...], remove: tuple[Mark, ..
         before = load_marks(STATE_DIRECTORY)
         after = changed_marks(before, add, remove)
         if after != before:
-            write_file(f"{STATE_DIRECTORY}/{_NAME}", dumps(after, indent=1) + "\n", mode=0o600)
+            write_file(f"{STATE_DIRECTORY}/{MARKS_FILE}", dumps(after, indent=1) + "\n", mode=0o600)
     return after
 
 
 def load_marks(state: str) -> Marks:
     """The marks in a state directory. Raises CheckError: a file that cannot be read never counts as empty."""
-    path = f"{state}/{_NAME}"
+    path = f"{state}/{MARKS_FILE}"
     place = f"{os.uname().nodename}: {path}"
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
