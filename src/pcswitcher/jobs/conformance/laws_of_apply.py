@@ -25,7 +25,7 @@ class ApplyLaws(Subject[S, T, D]):
             _, states = await scene.bench.states(scene.job)
             _, again = await scene.bench.plan(scene.job, states.source)
             assert not items(again), f"{sorted(items(again))} after all was applied"
-            assert scene.job.state_digest(states.source) == scene.job.state_digest(states.target)
+            self.assert_equal(scene.job, states.source, states.target)
 
         self.on_edited(tmp_path / "bench", law)
 
@@ -115,7 +115,7 @@ class ApplyLaws(Subject[S, T, D]):
             await scene.job.apply(world, plan)
             await scene.bench.restore_target(world)
             _, states = await scene.bench.states(scene.job)
-            assert scene.job.state_digest(states.target) == scene.job.state_digest(before)
+            self.assert_equal(scene.job, states.target, before)
             _, again = await scene.bench.plan(scene.job, scene.base)
             assert items(again) == items(plan)
 

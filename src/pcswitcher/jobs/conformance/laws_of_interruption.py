@@ -28,6 +28,8 @@ from pcswitcher.model.secret import Secret
 
 PATIENCE = 30.0
 """Seconds an apply that was told to stop may take, as ``[run] grace`` has it."""
+AMIDST = 0.002
+"""Seconds after a request's beginning: it is under way on its machine, and few are done by then."""
 MOMENTS = 1000
 """More than any apply has here; one that never ends is found by it."""
 
@@ -35,14 +37,15 @@ MOMENTS = 1000
 class Blow(StrEnum):
     """What cuts an apply short."""
 
-    STOP = "told to stop"
+    STOP = "told to stop before a request"
+    STOP_AMIDST = "told to stop amidst a request"
     CRASH = "the target vanishes"
     LOSS = "the source vanishes"
 
 
 @attrs.define
 class Fate:
-    """Strikes at one moment: before or after a request to a machine, counted over both."""
+    """Strikes at one moment: a request to a machine, counted over both."""
 
     blow: Blow
     moment: int
@@ -52,17 +55,19 @@ class Fate:
     _passed: int = 0
 
     async def pass_moment(self) -> None:
-        """One moment of the apply."""
+        """Be asked before each request."""
         self._passed += 1
         if self._passed != self.moment:
             return
         self.struck = True
         source, target = self.machines
+        assert self.apply is not None
         match self.blow:
             case Blow.STOP:
-                assert self.apply is not None
                 self.apply.cancel()
                 await asyncio.sleep(0)
+            case Blow.STOP_AMIDST:
+                asyncio.get_running_loop().call_later(AMIDST, self.apply.cancel)
             case Blow.CRASH:
                 await target.crash()
             case Blow.LOSS:
@@ -81,9 +86,7 @@ class FatedMachine(Machine):
     async def call_listening(self, listener: Listener, function: Exposed[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """See Machine."""
         await self._fate.pass_moment()
-        result = await self._inner.call_listening(listener, function, *args, **kwargs)
-        await self._fate.pass_moment()
-        return result
+        return await self._inner.call_listening(listener, function, *args, **kwargs)
 
     async def run(
         self,
@@ -97,11 +100,9 @@ class FatedMachine(Machine):
     ) -> Completed:
         """See Machine."""
         await self._fate.pass_moment()
-        completed = await self._inner.run(
+        return await self._inner.run(
             arguments, stdin=stdin, timeout=timeout, environment=environment, directory=directory, listener=listener
         )
-        await self._fate.pass_moment()
-        return completed
 
     async def close(self) -> None:
         """See Machine."""
@@ -113,7 +114,8 @@ class InterruptionLaws(Subject[S, T, D]):
 
     def test_a_stopped_apply_can_be_repeated(self, tmp_path: Path) -> None:
         """Told to stop at any moment, it ends in time; what is left to do can be done (J6)."""
-        self._hold_at_every_moment(tmp_path, Blow.STOP)
+        self._hold_at_every_moment(tmp_path / "before", Blow.STOP)
+        self._hold_at_every_moment(tmp_path / "amidst", Blow.STOP_AMIDST)
 
     def test_an_apply_whose_target_vanished_can_be_repeated(self, tmp_path: Path) -> None:
         """As after a power cut or a pulled cable: a crash is only a delay (promise 6)."""

@@ -12,7 +12,7 @@ from typing import ClassVar, Generic, TypeVar
 
 import attrs
 
-from pcswitcher.jobs.api import Job, JobPlan, JobSettings, World
+from pcswitcher.jobs.api import Job, JobPlan, JobSettings, States, World
 from pcswitcher.jobs.conformance.bench import SOURCE, TARGET, Bench
 from pcswitcher.machine.fake import FakeProgram
 from pcswitcher.model.text import printable
@@ -36,6 +36,9 @@ class Subject(abc.ABC, Generic[S, T, D]):
 
     programs: ClassVar[Mapping[str, FakeProgram]] = {}
     """The programs that the job may run on either machine, pretended or ``really`` run; any other is missing there."""
+
+    holds_inodes: ClassVar[bool] = False
+    """Whether its state holds numbers of inodes: snapshots have those of the live tree, the copies here have not."""
 
     @abc.abstractmethod
     def make_job(self, root: bytes) -> Job[S, T, D]:
@@ -93,6 +96,13 @@ class Subject(abc.ABC, Generic[S, T, D]):
                 await law(scene, world, plan)
 
         asyncio.run(holding())
+
+    def assert_equal(self, job: Job[S, T, D], one: T, other: T) -> None:
+        """Two captured states, of different copies, are equal."""
+        equal = job.encode_state(one) == job.encode_state(other)
+        if not equal and self.holds_inodes:
+            equal = not job.diff(States(source=one, target=other)).changes
+        assert equal, f"{str(one)[:200]} is not {str(other)[:200]}"
 
     def edit_target(self, scene: Scene[S, T, D]) -> None:
         """Edit the target otherwise than the source."""
