@@ -12,7 +12,7 @@ from pathlib import Path
 import attrs
 
 from pcswitcher.machine.api import Context, Machine, exposed
-from pcswitcher.model.codec import JsonValue, from_json, loads
+from pcswitcher.model.codec import loads
 from pcswitcher.model.errors import CheckError, FormatError, ProgramError
 from pcswitcher.model.text import printable
 
@@ -59,6 +59,14 @@ class OwnSession:
     user: str
 
 
+@attrs.frozen
+class _Listing:
+    """What ``busctl --json=short`` prints: the type, and the values that were returned."""
+
+    type: str
+    data: tuple[tuple[tuple[str, int, str, str, str], ...], ...]
+
+
 @exposed
 def read_own_session(context: Context) -> str:
     """The session the agent runs in, empty when it is in none."""
@@ -98,12 +106,10 @@ def session_names(answer: bytes) -> tuple[str, ...]:
 
     Raises FormatError.
     """
-    document = loads(dict[str, JsonValue], answer)
-    (rows,) = from_json(list[list[list[JsonValue]]], document.get("data")) or [[]]
-    names = [row[0] for row in rows if row]
-    if not all(isinstance(name, str) and re.fullmatch(r"\w+", name) for name in names):
+    names = [session for rows in loads(_Listing, answer).data for session, *_ in rows]
+    if not all(re.fullmatch(r"\w+", name) for name in names):
         raise FormatError("logind lists sessions in a form that is not known")
-    return tuple(map(str, names))
+    return tuple(names)
 
 
 def logins_of(text: str, own: OwnSession) -> tuple[Login, ...]:

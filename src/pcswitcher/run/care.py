@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 from pcswitcher.machine.clocks import read_clocks
 from pcswitcher.machine.connection import AgentMachine
@@ -63,11 +64,11 @@ async def _watching(
     stalls = StallWatch()
     bus.add(stalls)
     watched = tuple(Watched(machine=machine, disk=DiskWatch(machine.name, settings.disk)) for machine in pair.both)
-    tasks = [asyncio.create_task(_guarded(watch_links(watched, stalls, bus), bus))]
+    watchers = [partial(watch_links, watched, stalls, bus)]
     for each in watched:
-        tasks.append(asyncio.create_task(_guarded(watch_clocks(each.machine, bus), bus)))
-        looking = watch_disk(each, trees, settings.disk.interval, bus, stop)
-        tasks.append(asyncio.create_task(_guarded(looking, bus)))
+        watchers.append(partial(watch_clocks, each.machine, bus))
+        watchers.append(partial(watch_disk, each, trees, settings.disk.interval, bus, stop))
+    tasks = [asyncio.create_task(_guarded(watcher, bus)) for watcher in watchers]
     try:
         yield
     finally:
@@ -94,10 +95,10 @@ async def watch_disk(watched: Watched, trees: tuple[bytes, ...], interval: float
         await asyncio.sleep(interval)
 
 
-async def _guarded(watching: Coroutine[None, None, None], bus: Bus) -> None:
+async def _guarded(watcher: Callable[[], Awaitable[None]], bus: Bus) -> None:
     """Let a watcher end without taking the run along."""
     try:
-        await watching
+        await watcher()
     except PcSwitcherError as error:
         bus.log(Level.FULL, f"no longer watched: {error}")
     except Exception as error:  # noqa: BLE001 - a mistake in watching is no reason to end a run

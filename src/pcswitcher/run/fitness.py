@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
 
 from pcswitcher.machine.api import Machine
 from pcswitcher.machine.inhibit import inhibit_arguments
 from pcswitcher.machine.updates import HoldKind, has_systemd, read_updates
-from pcswitcher.model.codec import JsonValue, from_json, loads
+from pcswitcher.model.codec import loads
 from pcswitcher.model.errors import ConnectionLostError, FormatError, PcSwitcherError
 from pcswitcher.model.plan import Finding, Severity
 from pcswitcher.run.checks import Look, dotted
@@ -109,8 +108,7 @@ async def _check_boot(machine: Machine) -> Look:
 def boot_filesystem(answer: str) -> str:
     """The type of what is mounted at /boot, from ``findmnt --json``; empty when nothing is."""
     try:
-        document = loads(dict[str, JsonValue], answer)
-        rows = from_json(list[Mapping[str, str]], document.get("filesystems"))
+        rows = loads(dict[str, tuple[dict[str, str], ...]], answer).get("filesystems", ())
     except FormatError:
         return ""
     return rows[-1].get("fstype", "") if rows else ""
