@@ -208,7 +208,7 @@ def test_every_refusal_has_its_exit_code_and_its_reason(
 def test_wrong_settings_stop_the_run_with_file_and_line(atlas: LabMachine, vega: LabMachine) -> None:
     """C2, exit 10: nothing runs."""
     path = "/home/sam/.config/pc-switcher/config.toml"
-    atlas.write(path, b"[files]\nmax_deletion = 3\n")
+    atlas.write(path, b"[jobs.files]\nmax_deletion = 3\n")
     try:
         ended = sync(atlas, vega, status=10)
     finally:

@@ -55,7 +55,7 @@ def test_a_broken_ignore_file_on_the_target_does_not_stop_the_run_that_mends_it(
 def test_a_tree_that_others_can_write_to_is_refused(atlas: LabMachine, vega: LabMachine) -> None:
     """Faults row 18: whoever owns the tree's root could put something in the place of what we prepare in it."""
     atlas.write(
-        "/home/sam/.config/pc-switcher/config.toml", b'[files]\ntrees = [{path = "/home/kim", homes = "home"}]\n'
+        "/home/sam/.config/pc-switcher/config.toml", b'[jobs.files]\ntrees = [{path = "/home/kim", homes = "home"}]\n'
     )
     shell(atlas, "touch ~kim/new; chown kim: ~kim/new")
     try:

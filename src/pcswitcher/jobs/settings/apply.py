@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from pcswitcher.files.descent import Descent, open_child
 from pcswitcher.jobs.api import ApplyError, Context, PcSwitcherError, escape, exposed, unescape
@@ -27,7 +27,8 @@ def move_settings_file(context: Context, home: bytes, move: Move) -> None:
         with Descent(home) as descent:
             directory = _open_folder(descent, create=move.after.kind is not Kind.ABSENT)
             if directory is not None:
-                _move_in(directory, os.fstat(descent.root), move)
+                with _times_kept(directory):
+                    _move_in(directory, os.fstat(descent.root), move)
     except OSError as error:
         raise ApplyError(
             f"{os.uname().nodename}: {ITEM} cannot be written: {error.strerror}",
@@ -39,11 +40,21 @@ def move_settings_file(context: Context, home: bytes, move: Move) -> None:
 def remove_leftover(context: Context, home: bytes) -> None:
     """Remove what a move that was cut short left below ``home``."""
     with contextlib.suppress(PcSwitcherError), Descent(home) as descent:
-        with contextlib.suppress(OSError):
-            os.unlink(_NEW + NAME, dir_fd=descent.open(FOLDER))
+        with contextlib.suppress(OSError), _times_kept(descent.open(FOLDER)) as folder:
+            os.unlink(_NEW + NAME, dir_fd=folder)
         for above, name in _folders():
-            with contextlib.suppress(OSError):
-                os.rmdir(_NEW + name, dir_fd=descent.open(above))
+            with contextlib.suppress(OSError), _times_kept(descent.open(above)) as parent:
+                os.rmdir(_NEW + name, dir_fd=parent)
+
+
+@contextlib.contextmanager
+def _times_kept(directory: int) -> Generator[int]:
+    """Leave the times of an open directory as they are: they are the job files's to carry, and it has done so."""
+    status = os.fstat(directory)
+    try:
+        yield directory
+    finally:
+        os.utime(directory, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def _folders() -> Iterator[tuple[bytes, bytes]]:
@@ -62,7 +73,8 @@ def _open_folder(descent: Descent, *, create: bool) -> int | None:
         except FileNotFoundError:
             if not create:
                 return None
-            _make_directory(descent.open(above), name, os.fstat(descent.root))
+            with _times_kept(descent.open(above)) as parent:
+                _make_directory(parent, name, os.fstat(descent.root))
     return descent.open(FOLDER)
 
 

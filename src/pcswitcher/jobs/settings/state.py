@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from enum import StrEnum
 
 import attrs
@@ -39,12 +40,13 @@ class SettingsFile:
 
     @property
     def words(self) -> str:
-        """What it is, for people; empty for nothing."""
+        """What it is, for people; empty for nothing. Other files have other words."""
         match self.kind:
             case Kind.ABSENT:
                 return ""
             case Kind.TEXT:
-                return f"settings file, {human_count(len(self.content.splitlines()), 'line')}"
+                digest = hashlib.sha256(self.content.encode()).hexdigest()
+                return f"settings file, {human_count(len(self.content.splitlines()), 'line')}, SHA-256 {digest[:8]}…"
             case Kind.LINK:
                 return f"symlink to {self.content}"
             case Kind.ELSEWHERE:

@@ -86,6 +86,23 @@ def test_to_remove_what_was_never_there_makes_nothing(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
+def test_the_times_of_directories_stay_as_another_job_has_set_them(tmp_path: Path) -> None:
+    """F1: or the verification of the files would find what we did."""
+    move(tmp_path, ABSENT, text("a"))
+    directories = [tmp_path, tmp_path / ".config", place(tmp_path).parent]
+    for directory in directories:
+        os.utime(directory, ns=(10**18, 10**18 + 1))
+    for before, after in ((text("a"), text("b")), (text("b"), ABSENT), (ABSENT, text("c"))):
+        move(tmp_path, before, after)
+        clean(tmp_path)
+        assert [directory.stat().st_mtime_ns for directory in directories] == [10**18 + 1] * 3
+    place(tmp_path).unlink()
+    place(tmp_path).parent.rmdir()
+    os.utime(tmp_path / ".config", ns=(10**18, 10**18 + 1))
+    move(tmp_path, ABSENT, text("d"))
+    assert [directory.stat().st_mtime_ns for directory in directories[:2]] == [10**18 + 1] * 2
+
+
 def test_an_edit_since_the_plan_is_never_overwritten(tmp_path: Path) -> None:
     """Promise 3 and 7."""
     move(tmp_path, ABSENT, text("old"))
