@@ -34,12 +34,10 @@ from pcswitcher.jobs.dummies.diff import NOTHING, Planned
 from pcswitcher.jobs.dummies.job import DummySuccess
 from pcswitcher.jobs.dummies.settings import DummySettings
 from pcswitcher.jobs.dummies.state import Note, note_path
-from pcswitcher.machine.agent import allowed_packages
 
 pytestmark = pytest.mark.slow
 
 SETTINGS = DummySettings(source_seconds=0, target_seconds=0, repeat=False)
-HERE = __name__.partition(".")[0]
 
 
 class Good(DummySuccess):
@@ -361,9 +359,8 @@ def subject_of(kind: type[Good]) -> JobConformance[DummySettings, Note, Planned]
 
 
 @pytest.fixture(autouse=True)
-def callable_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The agents of this module may be asked for its own function, and no patience is spent on what hangs."""
-    monkeypatch.setattr("pcswitcher.machine.fake.allowed_packages", lambda: allowed_packages() | {HERE})
+def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No time is spent on what hangs."""
     monkeypatch.setattr(interruption, "PATIENCE", 1.0)
 
 

@@ -44,10 +44,10 @@ class Bench(Generic[S, T, D]):
     """Two machines, *atlas* and *vega*, below one directory. Use it with ``async with``.
 
     ``source`` and ``target`` stand for ``/`` on them. A job applies to the live trees of the target, and reads both
-    from copies that are made anew for each world.
+    from copies that are made anew for each world. Functions of ``packages`` may be called.
     """
 
-    def __init__(self, place: Path, programs: Mapping[str, FakeProgram]) -> None:
+    def __init__(self, place: Path, programs: Mapping[str, FakeProgram], packages: frozenset[str]) -> None:
         self.source = place / SOURCE
         self.target = place / TARGET
         self.events: list[Event] = []
@@ -55,6 +55,7 @@ class Bench(Generic[S, T, D]):
         self._snapshots = place / "snapshots"
         self._numbers = itertools.count(1)
         self._programs = programs
+        self._packages = packages
         for directory in (self.source, self.target, self._snapshots):
             directory.mkdir(parents=True)
 
@@ -67,7 +68,10 @@ class Bench(Generic[S, T, D]):
 
     async def open(self) -> None:
         """Start both machines, anew after they crashed."""
-        self.machines = (await open_fake(SOURCE, self._programs), await open_fake(TARGET, self._programs))
+        self.machines = (await self._open(SOURCE), await self._open(TARGET))
+
+    async def _open(self, name: str) -> FakeMachine:
+        return await open_fake(name, self._programs, packages=self._packages)
 
     async def close(self) -> None:
         """End both machines."""

@@ -67,8 +67,10 @@ class Subject(abc.ABC, Generic[S, T, D]):
     @asynccontextmanager
     async def scene(self, place: Path) -> AsyncGenerator[Scene[S, T, D]]:
         """Two machines with what ``fill`` makes, and their common state."""
-        async with Bench[S, T, D](place, self.programs) as bench:
-            job = self.make_job(os.fsencode(bench.target))
+        job = self.make_job(os.fsencode(place / TARGET))
+        # The job's own package is called into, as an agent does with those of installed jobs.
+        package = type(job).__module__.partition(".")[0]
+        async with Bench[S, T, D](place, self.programs, frozenset({package})) as bench:
             for root in (bench.source, bench.target):
                 self.fill(root)
             world, plan = await bench.plan(job)

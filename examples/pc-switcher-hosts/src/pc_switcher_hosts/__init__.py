@@ -1,0 +1,1 @@
+"""A job for PC-switcher: your own names in /etc/hosts, the same on both PCs."""
