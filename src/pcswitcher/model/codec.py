@@ -27,6 +27,8 @@ from pcswitcher.model.text import escape, unescape
 JsonValue: TypeAlias = "dict[str, JsonValue] | list[JsonValue] | str | int | float | bool | None"
 
 T = TypeVar("T")
+# json.dumps would make one for each line of a log.
+_COMPACT = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"))
 
 
 @attrs.frozen
@@ -65,8 +67,9 @@ def dumps(value: object, *, indent: int | None = None) -> str:
 
 def dump_plain(data: JsonValue, *, indent: int | None = None) -> str:
     """Turn plain JSON data into text, ASCII only, so that no reader's locale matters. Raises ValueError for NaN."""
-    separators = (",", ":") if indent is None else None
-    return json.dumps(data, ensure_ascii=True, allow_nan=False, indent=indent, separators=separators)
+    if indent is None:
+        return _COMPACT.encode(data)
+    return json.dumps(data, ensure_ascii=True, allow_nan=False, indent=indent)
 
 
 def loads(shape: type[T], text: str | bytes) -> T:

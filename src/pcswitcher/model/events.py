@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
+from functools import lru_cache
 
 import attrs
 
-from pcswitcher.model.codec import JsonValue, to_json
+from pcswitcher.model.codec import JsonValue, from_json, to_json
+from pcswitcher.model.errors import FormatError
 
 SCHEMA = 1
 
@@ -117,7 +119,7 @@ class LogLine(Event):
 
     level: Level
     message: str
-    machine: str
+    machine: str = ""
     job: str = ""
     fields: dict[str, str] = attrs.field(factory=dict[str, str])
 
@@ -202,8 +204,17 @@ class Stalled(Event):
 
 def event_name(event: Event) -> str:
     """The event's type as JSON lines call it: ``StepStarted`` → ``step-started``."""
-    name = type(event).__name__
-    return "".join("-" + letter.lower() if letter.isupper() else letter for letter in name).lstrip("-")
+    return _kind_name(type(event))
+
+
+def _kind_name(kind: type[Event]) -> str:
+    return "".join("-" + letter.lower() if letter.isupper() else letter for letter in kind.__name__).lstrip("-")
+
+
+@lru_cache(maxsize=1)
+def event_types() -> dict[str, type[Event]]:
+    """Every type of event by its name in JSON lines."""
+    return {_kind_name(kind): kind for kind in Event.__subclasses__()}
 
 
 def event_to_json(event: Event) -> dict[str, JsonValue]:
@@ -214,3 +225,17 @@ def event_to_json(event: Event) -> dict[str, JsonValue]:
     if isinstance(event, LogLine):
         data["level"] = event.level.name
     return {"type": event_name(event), "schema": SCHEMA, **data}
+
+
+def event_from_json(data: dict[str, JsonValue]) -> Event:
+    """The event a JSON line tells of; what it leaves out is at its default. Raises FormatError for anything else."""
+    values = {name: value for name, value in data.items() if name not in {"type", "schema"}}
+    kind = event_types().get(str(data.get("type")))
+    if kind is None:
+        raise FormatError("an unknown type of event")
+    if kind is LogLine:
+        name = str(values.get("level"))
+        if name not in Level.__members__:
+            raise FormatError("a log line of an unknown level")
+        values["level"] = int(Level[name])
+    return from_json(kind, values)
