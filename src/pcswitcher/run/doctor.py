@@ -41,7 +41,7 @@ async def examine(
             check_machines(pair.source, pair.target, jobs, settings),
         )
         from_jobs = await _check_jobs(pair, checked, jobs, bus)
-        return (connection, *here, *there, *checked.looks, *from_jobs, await _check_lineage(pair, jobs))
+        return (*here, connection, *there, *checked.looks, *from_jobs, await _check_lineage(pair, jobs))
 
 
 async def _check_connection(pair: Pair) -> Look:

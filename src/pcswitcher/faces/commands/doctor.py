@@ -14,7 +14,7 @@ from rich.text import Text
 from pcswitcher.faces.commands.output import print_json
 from pcswitcher.faces.terminal import password_asker
 from pcswitcher.jobs.api import Finding, Severity
-from pcswitcher.jobs.registry import job_types, make_jobs
+from pcswitcher.jobs.registry import job_types, make_jobs, select_names
 from pcswitcher.model.errors import ExitCode
 from pcswitcher.model.text import human_count, printable
 from pcswitcher.run.bus import Bus
@@ -44,7 +44,7 @@ def doctor(host: str | None = None, /, *, json: Annotated[bool, Parameter(negati
     """
     types = job_types()
     settings = load_settings(config_file(), types)
-    jobs = make_jobs(tuple(types), settings)
+    jobs = make_jobs(select_names((), (), settings), settings)
     looks = asyncio.run(examine(host, jobs, settings, Bus(), password_asker()))
     if json:
         for look in looks:
