@@ -21,7 +21,7 @@ from pathlib import Path
 import attrs
 
 import pcswitcher
-from pcswitcher.machine.contents import Member, installation_members
+from pcswitcher.machine.contents import Member, added_members, installation_members
 from pcswitcher.machine.deployed import MANIFEST, Refusal, content_digest, read_identity, read_manifest
 from pcswitcher.model.errors import CheckError, PcSwitcherError
 from pcswitcher.model.text import human_size
@@ -58,18 +58,19 @@ class Bundle:
 def describe_installation() -> Bundle:
     """Tell what program this process runs: from a bundle, from a deployed directory or from a Python environment.
 
-    Fast: the contents are read again only when a file's size or time changed. Raises CheckError when the
+    With it go the packages of jobs that were installed beside it for this machine's Python: what runs here runs
+    there. Fast: the contents are read again only when a file's size or time changed. Raises CheckError when the
     installation cannot be carried (a dependency is missing or exists as compiled code only).
     """
     root = _import_root()
     if os.path.isfile(root):
-        return _describe_bundle(root)
+        return _with_added(_describe_bundle(root), added_members(root))
     deployed = read_identity(os.path.dirname(root))
     if deployed is not None and os.path.basename(root) == "lib":
-        return _describe_deployed(os.path.dirname(root), deployed[0], deployed[1])
+        return _with_added(_describe_deployed(os.path.dirname(root), *deployed), added_members(root))
     members = installation_members()
-    digest = _cached_digest(members)
-    return Bundle(version=pcswitcher.__version__, digest=digest, read=lambda: _pack(members, digest))
+    digest = _cached_digest(_fingerprint(members), lambda: content_digest(_contents(members)))
+    return Bundle(version=pcswitcher.__version__, digest=digest, read=lambda: _pack(_contents(members), digest))
 
 
 def build(destination: Path) -> Bundle:
@@ -122,6 +123,25 @@ def _describe_deployed(directory: str, version: str, digest: str) -> Bundle:
     return Bundle(version=version, digest=digest, read=read)
 
 
+def _with_added(program: Bundle, added: tuple[Member, ...]) -> Bundle:
+    """The same program with files of other packages in it; a file of the program itself stays what it is."""
+    if not added:
+        return program
+
+    def contents() -> Iterator[tuple[str, bytes]]:
+        with zipfile.ZipFile(io.BytesIO(program.read())) as archive:
+            found = {name: archive.read(name) for name in archive.namelist() if name != MANIFEST}
+        for member in added:
+            if member.name not in found:
+                with open(member.path, "rb") as file:
+                    found[member.name] = file.read()
+        return iter(sorted(found.items()))
+
+    fingerprint = _fingerprint(added, program.digest)
+    digest = _cached_digest(fingerprint, lambda: content_digest(contents()))
+    return Bundle(version=program.version, digest=digest, read=lambda: _pack(contents(), digest))
+
+
 def _manifest(bundle: str | io.BytesIO) -> tuple[str, str]:
     try:
         return read_manifest(bundle)
@@ -138,8 +158,8 @@ def _contents(members: Iterable[Member]) -> Iterator[tuple[str, bytes]]:
             yield member.name, file.read()
 
 
-def _pack(members: tuple[Member, ...], digest: str) -> bytes:
-    contents = list(_contents(members))
+def _pack(members: Iterable[tuple[str, bytes]], digest: str) -> bytes:
+    contents = list(members)
     if content_digest(contents) != digest:
         raise CheckError("the program's files changed while it runs", "start the command again")
     manifest = json.dumps({"version": pcswitcher.__version__, "digest": digest}, sort_keys=True).encode() + b"\n"
@@ -154,12 +174,11 @@ def _pack(members: tuple[Member, ...], digest: str) -> bytes:
     return target.getvalue()
 
 
-def _cached_digest(members: tuple[Member, ...]) -> str:
-    """The digest of these files; read again only when one changed since the last time.
+def _cached_digest(fingerprint: str, compute: Callable[[], str]) -> str:
+    """The digest of files with this fingerprint; computed again only when it is another than the last time.
 
     The note is kept in the user's cache directory. It decides nothing but speed: ``_pack`` computes again.
     """
-    fingerprint = _fingerprint(members)
     place = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pc-switcher" / "bundle-digest"
     try:
         known, digest = place.read_text("ascii").split()
@@ -167,7 +186,7 @@ def _cached_digest(members: tuple[Member, ...]) -> str:
             return digest
     except (OSError, ValueError):
         pass  # no note yet, or a torn one: it is written anew
-    digest = content_digest(_contents(members))
+    digest = compute()
     try:
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         temporary = place.with_name(f".{place.name}.{os.getpid()}")
@@ -178,8 +197,9 @@ def _cached_digest(members: tuple[Member, ...]) -> str:
     return digest
 
 
-def _fingerprint(members: tuple[Member, ...]) -> str:
-    total = hashlib.sha256(_MAIN)
+def _fingerprint(members: tuple[Member, ...], program: str = "") -> str:
+    """What tells these files, beside a program of that digest, from others without reading them."""
+    total = hashlib.sha256(_MAIN + program.encode())
     for member in members:
         status = os.stat(member.path)
         total.update(f"{member.name}\0{member.path}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())

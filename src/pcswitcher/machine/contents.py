@@ -48,6 +48,22 @@ def installation_members() -> tuple[Member, ...]:
     return tuple(found[name] for name in sorted(found))
 
 
+def added_members(root: str) -> tuple[Member, ...]:
+    """Every file of the job packages, and of what they need, that lies outside the program itself, sorted by name.
+
+    ``root`` is what the program was imported from: a bundle or the directory one was unpacked to. A person adds a job
+    to such a program by installing its package for this machine's Python. Raises CheckError as
+    ``installation_members`` does.
+    """
+    inside = os.path.join(os.path.abspath(root), "")
+    found: dict[str, Member] = {}
+    for package in required_distributions(job_packages()):
+        if os.path.join(os.path.abspath(str(package.locate_file(""))), "") != inside:
+            for member in _members(package):
+                found.setdefault(member.name, member)
+    return tuple(found[name] for name in sorted(found))
+
+
 def job_packages() -> tuple[str, ...]:
     """Names of the installed packages that offer jobs, sorted, each once."""
     offered = (point.dist.name for point in entry_points(group=JOB_GROUP) if point.dist is not None)

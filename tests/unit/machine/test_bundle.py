@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -25,13 +26,26 @@ pytestmark = pytest.mark.slow
 PYTHONS = ("python3.11", "python3.12", "python3.13", "python3.14")
 OLD_PYTHONS = ("python3.6", "python3.7", "python3.8", "python3.9", "python3.10")
 
+OUR_JOBS = " ".join(sorted(point.name for point in entry_points(group="pcswitcher.jobs")))
+
 BUILD_AGAIN = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from pcswitcher.machine.bundle import build
+sys.path.extend(sys.argv[3:])
 bundle = build(Path(sys.argv[2]))
 print(bundle.version, bundle.digest)
+"""
+JOB_OF_A_BUNDLE = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from importlib.metadata import entry_points
+from pcswitcher.machine.agent import allowed_packages
+point, = (point for point in entry_points(group="pcswitcher.jobs") if point.name == "greet")
+print(point.load(), sorted(allowed_packages()), sys.modules["greeting"].__file__.startswith(sys.argv[1]))
+import pcswitcher
+print(pcswitcher.__version__)
 """
 IMPORT_ALL = """
 import sys
@@ -42,7 +56,7 @@ from importlib.metadata import entry_points, version
 from pcswitcher.model.codec import from_json, to_json
 import pcswitcher.machine.agent
 assert all(module.__file__.startswith(sys.argv[1]) for module in (attrs, cattrs, cyclopts, rich, textual, tomlkit))
-print(version("pcswitcher"), *(point.name for point in entry_points(group="pcswitcher.jobs")))
+print(version("pcswitcher"), *sorted(point.name for point in entry_points(group="pcswitcher.jobs")))
 """
 FAST = """
 import sys
@@ -111,7 +125,7 @@ def test_its_digest_is_that_of_its_contents(bundle_file: Path) -> None:
 
 @pytest.mark.parametrize("executable", [sys.executable, *runnable(PYTHONS)], ids=lambda path: Path(path).name)
 def test_it_works_on_every_python_with_nothing_installed(bundle_file: Path, executable: str) -> None:
-    assert python(IMPORT_ALL, bundle_file, executable=executable).endswith(" files")
+    assert python(IMPORT_ALL, bundle_file, executable=executable).split(" ", 1)[1] == OUR_JOBS
 
 
 def test_every_kind_of_installation_packs_the_same_bytes(bundle_file: Path, deployed: Path, tmp_path: Path) -> None:
@@ -136,9 +150,47 @@ def test_every_kind_of_installation_packs_the_same_bytes(bundle_file: Path, depl
 
 def test_the_deployed_program_is_the_whole_program(deployed: Path, tmp_path: Path) -> None:
     """D3: the target can sync back, so it can carry the program on."""
-    assert python(IMPORT_ALL, deployed / "lib").endswith(" files")
+    assert python(IMPORT_ALL, deployed / "lib").split(" ", 1)[1] == OUR_JOBS
     python(BUILD_AGAIN, deployed / "lib", tmp_path / "next")
-    assert python(IMPORT_ALL, tmp_path / "next").endswith(" files")
+    assert python(IMPORT_ALL, tmp_path / "next").split(" ", 1)[1] == OUR_JOBS
+
+
+def test_a_job_installed_beside_the_program_travels_with_it(bundle_file: Path, deployed: Path, tmp_path: Path) -> None:
+    """J1: the shipped program is one file; a job's package beside it, for this PC's Python, goes where it goes.
+
+    The bundle and the deployed directory give the same program; what it carries then carries it on (D3). A file of
+    the program itself is never replaced by one of such a package.
+    """
+    beside = tmp_path / "dist-packages"
+    files = {
+        "greeting/__init__.py": "from greeting_words import hello\n",
+        "greeting_words.py": "hello = 'hello'\n",
+        "pcswitcher/__init__.py": "__version__ = 'stolen'\n",
+        "greet-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: greet\nVersion: 1\nRequires-Dist: greet-words\n",
+        "greet-1.0.dist-info/entry_points.txt": "[pcswitcher.jobs]\ngreet = greeting:hello\n",
+        "greet_words-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: greet-words\nVersion: 1.0\n",
+    }
+    for name, text in files.items():
+        (beside / name).parent.mkdir(parents=True, exist_ok=True)
+        (beside / name).write_text(text)
+    (beside / "greet-1.0.dist-info" / "RECORD").write_text(
+        "greeting/__init__.py,,\npcswitcher/__init__.py,,\n"
+        "greet-1.0.dist-info/METADATA,,\ngreet-1.0.dist-info/entry_points.txt,,\n"
+    )
+    (beside / "greet_words-1.0.dist-info" / "RECORD").write_text(
+        "greeting_words.py,,\ngreet_words-1.0.dist-info/METADATA,,\n"
+    )
+    told = [
+        python(BUILD_AGAIN, place, tmp_path / str(number), beside)
+        for number, place in enumerate((bundle_file, deployed / "lib"))
+    ]
+    assert told[0] == told[1]
+    assert told[0].split() != list(read_manifest(str(bundle_file))), "it is another program than without the job"
+    assert (tmp_path / "0").read_bytes() == (tmp_path / "1").read_bytes()
+    version = read_manifest(str(bundle_file))[0]
+    assert python(JOB_OF_A_BUNDLE, tmp_path / "0") == f"hello ['greeting', 'pcswitcher'] True\n{version}"
+    assert python(BUILD_AGAIN, tmp_path / "0", tmp_path / "again") == told[0]
+    assert python(BUILD_AGAIN, tmp_path / "0", tmp_path / "again", beside) == told[0]
 
 
 def test_the_agent_starts_without_the_command_line_and_screens(bundle_file: Path, deployed: Path) -> None:
