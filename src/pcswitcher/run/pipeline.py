@@ -12,6 +12,7 @@ from typing import TypeVar
 import attrs
 
 from pcswitcher.jobs.api import Change, Details, Finding, Gate, Severity, Side, World
+from pcswitcher.jobs.presence import require_jobs
 from pcswitcher.jobs.registry import AnyJob
 from pcswitcher.machine.logins import end_sessions, read_logins
 from pcswitcher.machine.sudo import AskPassword
@@ -201,6 +202,7 @@ class Sync:
     async def _check(self, pair: Pair) -> tuple[tuple[Side, Side], Common]:
         """Check both machines for everything before anything is changed (requirement J3)."""
         async with self._book.step(Step.CHECK):
+            await require_jobs(pair.both, [job.name for job in self._jobs])
             checked = await check_machines(pair.source, pair.target, self._jobs, self._settings)
             world = self._world(pair, checked.source, checked.target)
             found = await asyncio.gather(*(job.check(world) for job in self._jobs))
