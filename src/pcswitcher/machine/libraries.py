@@ -47,7 +47,11 @@ def lines_of(record: logging.LogRecord) -> list[AgentLog]:
     """A library's record as lines of the log. A library cannot stop a run, so nothing it says is CRITICAL."""
     level = max((each for each in Level if each <= record.levelno), default=Level.DEBUG)
     fields = {"library": record.name}
-    lines = [AgentLog(level=min(level, Level.ERROR), message=record.getMessage(), fields=fields)]
+    try:
+        message = record.getMessage()
+    except (TypeError, ValueError, KeyError):  # arguments that do not fit its words
+        message = str(record.msg)
+    lines = [AgentLog(level=min(level, Level.ERROR), message=message, fields=fields)]
     error = record.exc_info[1] if record.exc_info else None
     if error is not None:
         fields["error"] = "".join(traceback.format_exception_only(error)).strip()
