@@ -26,6 +26,7 @@ from pcswitcher.model.events import Event, Level
 from pcswitcher.model.plan import Gate, Plan
 from pcswitcher.model.settings import DiskSettings, LogSettings
 from pcswitcher.run.bus import Bus
+from pcswitcher.run.plan import save_plan
 from pcswitcher.run.review import Inspect, Reviewer
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ class ScreenReviewer:
         """See Reviewer."""
         from pcswitcher.faces.review.screen import ReviewScreen
 
-        return await self._app.ask(ReviewScreen(plan, allowed, inspect))
+        return await self._app.ask(ReviewScreen(plan, allowed, inspect, save_plan))
 
 
 def say(texts: list[Text], stream: TextIO) -> None:

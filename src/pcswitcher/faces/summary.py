@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.style import Style
 from rich.text import Text
 
+from pcswitcher.faces.interrupt import STOPPING
 from pcswitcher.faces.words import finish_words, job_words, log_words, one_line, plan_words, start_words
 from pcswitcher.model.events import Event, JobFinished, LogLine, Outcome, PlanLine, RunFinished, RunStarted
 
@@ -58,6 +59,6 @@ class Summary:
 
 
 def attention(warnings: Sequence[LogLine]) -> list[Text]:
-    """Every warning and error once more, each once; nothing without any."""
-    words = list(dict.fromkeys(map(log_words, warnings)))
+    """Every warning and error once more, each once; nothing without any. That one pressed Ctrl-C one knows."""
+    words = list(dict.fromkeys(log_words(line) for line in warnings if line.message != STOPPING))
     return [Text("Needs attention:", _CAREFUL_STYLE), *(Text(f"  {line}") for line in words)] if words else []

@@ -1,21 +1,27 @@
-"""What the tests of the faces share: one event of every type."""
+"""What the tests of the faces share: one event of every type there is, found by looking."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
+import attrs
 import pytest
 
 from pcswitcher.model.events import (
     Event,
+    FreeSpace,
     JobFinished,
+    JobStarted,
     Level,
+    LinkHealth,
     LogLine,
     Outcome,
     PlanLine,
     Progress,
     RunFinished,
     RunStarted,
+    Stalled,
     Step,
     StepFinished,
     StepStarted,
@@ -35,8 +41,14 @@ EVERY_EVENT: tuple[Event, ...] = (
         title="Files",
         summary=("3 new (12 B)", "1 removed"),
         removals=("/home/sam/old",),
-        warnings=(),
+        conflicts=("/home/sam/notes: its content",),
+        marked=2,
+        warnings=("unusually many",),
     ),
+    JobStarted(time=TIME, job="files", title="Files", items=3, size=4096),
+    Stalled(time=TIME, job="files", machine="vega", seconds=31, cause="vega writes to its disk"),
+    LinkHealth(time=TIME, machine="vega", round_trip=0.25, silent=12.0),
+    FreeSpace(time=TIME, machine="vega", path="/home", free=1024, total=102_400),
     JobFinished(time=TIME, job="files", outcome=Outcome.PARTIAL, reason="1 item stayed", seconds=2.5, items=3),
     StepFinished(time=TIME, step=Step.APPLY, seconds=2.6),
     RunFinished(
@@ -51,8 +63,43 @@ EVERY_EVENT: tuple[Event, ...] = (
 )
 
 
+def event_types(base: type[Event] = Event) -> set[type[Event]]:
+    """Every type of event, also of types below types."""
+    return {kind for each in base.__subclasses__() for kind in (each, *event_types(each))}
+
+
 @pytest.fixture(name="every_event")
 def every_event_fixture() -> tuple[Event, ...]:
-    """One event of every type there is."""
-    assert {type(event) for event in EVERY_EVENT} == set(Event.__subclasses__())
+    """One event of every type there is. A new type fails here until it is put above, and then until it has words."""
+    assert {type(event) for event in EVERY_EVENT} == event_types()
     return EVERY_EVENT
+
+
+@pytest.fixture(params=EVERY_EVENT, ids=lambda event: type(event).__name__)
+def each_event(request: pytest.FixtureRequest) -> Event:
+    """The same, one after the other."""
+    event: Event = request.param
+    return event
+
+
+def spoiled(event: Event, text: str) -> Event:
+    """The event with ``text`` in every field that holds text, wherever it holds it."""
+
+    def spoil(value: object) -> object:
+        match value:
+            case str() if type(value) is str:
+                return text
+            case tuple():
+                return tuple(map(spoil, value)) or (text,)
+            case dict():
+                return {"key": text}
+            case _:
+                return value
+
+    return attrs.evolve(event, **{each.name: spoil(getattr(event, each.name)) for each in attrs.fields(type(event))})
+
+
+@pytest.fixture
+def spoil() -> Callable[[Event, str], Event]:
+    """Puts hostile text into every field of an event."""
+    return spoiled

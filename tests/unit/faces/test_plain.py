@@ -4,47 +4,84 @@ from __future__ import annotations
 
 import io
 import os
+import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import attrs
 import pytest
 
-from pcswitcher.faces import plain
 from pcswitcher.faces.json_lines import JsonFace
 from pcswitcher.faces.plain import PROGRESS_INTERVAL, PlainFace
 from pcswitcher.faces.words import lines_of
-from pcswitcher.model.events import Event, Progress
+from pcswitcher.model.events import Event, FreeSpace, Level, LinkHealth, LogLine, Progress
+
+TIME = datetime(2026, 5, 1, 12, 30, tzinfo=UTC)
 
 
-def progress(done: int, machine: str = "vega") -> Progress:
-    return Progress(job="files", machine=machine, done=done, total=9, unit="paths")
-
-
-def test_every_event_but_the_first_progress_is_printed_as_its_lines(every_event: tuple[Event, ...]) -> None:
-    """U2, U3."""
+def printed(*events: Event, level: Level = Level.INFO) -> list[str]:
     stream = io.StringIO()
-    face = PlainFace(stream)
-    for event in every_event:
+    face = PlainFace(stream, level)
+    for event in events:
         face.take(event)
-    expected = [line for event in every_event if not isinstance(event, Progress) for line in lines_of(event)]
-    assert stream.getvalue().splitlines() == expected
+    return stream.getvalue().splitlines()
 
 
-def test_progress_is_printed_once_in_a_while_per_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    moment = 100.0
-    monkeypatch.setattr(plain.time, "monotonic", lambda: moment)
-    stream = io.StringIO()
-    face = PlainFace(stream)
-    face.take(progress(1))
-    moment += PROGRESS_INTERVAL / 2
-    face.take(progress(2))
-    face.take(progress(2, "atlas"))
-    moment += PROGRESS_INTERVAL / 2
-    face.take(progress(3))
-    face.take(progress(4))
-    face.take(progress(5, "atlas"))
-    moment += PROGRESS_INTERVAL
-    face.take(progress(6, "atlas"))
-    assert stream.getvalue().splitlines() == ["vega [files]: 3 of 9 paths", "atlas [files]: 6 of 9 paths"]
+def progress(done: int, seconds: float, machine: str = "vega") -> Progress:
+    time = TIME + timedelta(seconds=seconds)
+    return Progress(time=time, job="files", machine=machine, done=done, total=9, unit="paths")
+
+
+def test_every_event_is_printed_as_its_lines(each_event: Event) -> None:
+    """U2, U3: progress from the second on."""
+    earlier = [attrs.evolve(each_event, time=TIME)] if isinstance(each_event, Progress) else []
+    event = attrs.evolve(each_event, time=TIME + timedelta(seconds=PROGRESS_INTERVAL))
+    assert printed(*earlier, event) == lines_of(event) != []
+
+
+def test_progress_is_printed_once_in_a_while_per_machine() -> None:
+    interval = PROGRESS_INTERVAL
+    lines = printed(
+        progress(1, 0),
+        progress(2, interval / 2),
+        progress(2, interval / 2, "atlas"),
+        progress(3, interval),
+        progress(4, interval),
+        progress(5, interval, "atlas"),
+        progress(6, 2 * interval, "atlas"),
+    )
+    assert lines == ["vega [files]: 3 of 9 paths", "atlas [files]: 6 of 9 paths"]
+
+
+def test_progress_after_the_clock_was_set_back_is_printed() -> None:
+    assert len(printed(progress(1, 0), progress(2, -3600), progress(3, -3599))) == 1
+
+
+def space(percent: int, path: str = "/home") -> FreeSpace:
+    return FreeSpace(machine="vega", path=path, free=percent, total=100)
+
+
+def test_free_space_is_printed_only_when_it_crosses_a_threshold() -> None:
+    """S8, U1: warn 25 %, stop 15 %."""
+    lines = printed(space(80), space(26), space(24), space(20), space(80, "/"), space(14), space(14), space(30))
+    assert [re.search(r"\((\d+) %\)", line)[1] for line in lines] == ["24", "14", "30"]  # type: ignore[index]
+
+
+def link(silent: float, round_trip: float = 0.01, machine: str = "vega") -> LinkHealth:
+    return LinkHealth(machine=machine, round_trip=round_trip, silent=silent)
+
+
+def test_a_link_is_printed_only_when_it_turns_bad_and_when_it_is_good_again() -> None:
+    """U1."""
+    lines = printed(link(0), link(12), link(17), link(0, machine="lyra"), link(0), link(0), link(0, 2.0))
+    assert lines == ["vega: not heard for 12 s", "vega: answers in 10 ms", "vega: answers in 2,000 ms"]
+
+
+def test_the_level_of_the_screen_holds_for_plain_lines() -> None:
+    """L2."""
+    full, information = (LogLine(level=level, message=level.name, machine="") for level in (Level.FULL, Level.INFO))
+    assert printed(full, information) == ["INFO"]
+    assert printed(full, information, level=Level.FULL) == ["FULL", "INFO"]
 
 
 @pytest.mark.parametrize("kind", [PlainFace, JsonFace])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import getpass
 import os
 import signal
 from collections.abc import Callable
@@ -65,13 +64,14 @@ class RunApp(App[None]):
     """
 
     def __init__(self, look: Look | None = None) -> None:
-        super().__init__(driver_class=TerminalDriver)
+        # Said here, since textual looks for NO_COLOR before it can know the theme.
+        super().__init__(driver_class=TerminalDriver, ansi_color=True)
         self.register_theme(THEME)
         self.theme = THEME.name
         self.state = RunState()
         self.look = look or Look()
         self._drawn: tuple[int, datetime] | None = None
-        self._ended = asyncio.Event()
+        self._begun, self._ended = asyncio.Event(), asyncio.Event()
 
     def get_default_screen(self) -> Screen[object]:
         """See App."""
@@ -83,6 +83,7 @@ class RunApp(App[None]):
 
     def on_unmount(self) -> None:
         """See App."""
+        self._begun.set()
         self._ended.set()
 
     def on_resize(self) -> None:
@@ -99,12 +100,15 @@ class RunApp(App[None]):
         mark = (self.state.version, drawing.whole_second(moment))
         if mark == self._drawn or (isinstance(self._driver, TerminalDriver) and self._driver.is_behind):
             return
-        self._drawn = mark
+        if not all(screen.is_mounted for screen in self.screen_stack):
+            return
         for screen in self.screen_stack:
             if isinstance(screen, RunScreen):
                 screen.draw(moment)
             elif isinstance(screen, WarningsScreen):
                 screen.show(drawing.all_warnings(self.state))
+        self._drawn = mark
+        self._begun.set()
 
     def action_interrupt(self) -> None:
         """Ctrl-C is the signal it is everywhere else."""
@@ -115,12 +119,14 @@ class RunApp(App[None]):
 
         Raises ScreenLostError when the terminal goes away meanwhile. When the waiting is cancelled, so is the question.
         """
+        await self._begun.wait()  # a question must have the run below it
         answered: asyncio.Future[T | None] = asyncio.get_running_loop().create_future()
 
         def take(answer: T | None) -> None:
             if not answered.done():
                 answered.set_result(answer)
 
+        # Through the queue: this coroutine is none of textual's own and knows no active app.
         self.call_next(self.push_screen, screen, take)
         ended = asyncio.ensure_future(self._ended.wait())
         try:
@@ -130,12 +136,13 @@ class RunApp(App[None]):
             return answered.result()
         finally:
             ended.cancel()
-            self.call_next(self._take_away, screen)
+            if not answered.done():
+                self.call_next(self._take_away, screen)
 
     async def ask_password(self, hostname: str) -> str | None:
         """See AskPassword."""
         with contextlib.suppress(ScreenLostError):
-            return await self.ask(PasswordScreen(getpass.getuser(), hostname))
+            return await self.ask(PasswordScreen(os.environ.get("USER", "you"), hostname))
         return None
 
     def give_back_now(self) -> None:

@@ -37,9 +37,8 @@ class PasswordScreen(ModalScreen[str | None]):
             field = Input(password=True)
             field.cursor_blink = False
             yield field
-            yield Static(
-                Text("Enter: become root there for this run · Esc: do not, the run ends"), classes="hint", markup=False
-            )
+            yield Static(Text("Enter: become root there, for this run only"), classes="hint")
+            yield Static(Text("Esc: do not; the run ends before anything is changed"), classes="hint")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """The answer is given."""

@@ -95,7 +95,8 @@ def _step_text(step: Step, state: StepState, now: datetime, width: int) -> Text:
 
 def machines_text(state: RunState, disk: DiskSettings, now: datetime) -> Text:
     """A line per machine: its connection, its free space. Columns are aligned."""
-    names = state.machines
+    known = {*state.links, *(machine for machine, _ in state.spaces)}
+    names = [name for name in state.machines if name in known]
     widest = max((cell_len(one_line(name)) for name in names), default=0)
     links = {name: _link_text(state.links.get(name), now) for name in names}
     links_width = max((link.cell_len for link in links.values()), default=0)

@@ -48,12 +48,9 @@ class ActivityRow(Part, can_focus=True):
         self.activity = activity
         self._moment = activity.began
 
-    def on_focus(self) -> None:
+    def watch_has_focus(self, has_focus: bool) -> None:  # noqa: FBT001  (textual calls it so)
         """See Widget."""
-        self.draw(self._moment)
-
-    def on_blur(self) -> None:
-        """See Widget."""
+        super().watch_has_focus(has_focus)
         self.draw(self._moment)
 
     def on_resize(self) -> None:
