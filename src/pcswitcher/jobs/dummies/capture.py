@@ -21,9 +21,10 @@ def read_note(context: Context, path: bytes) -> Note:
         return Note(None)
     except OSError as error:
         raise FormatError(f"{os.uname().nodename}: {escape(path)} cannot be read: {error.strerror}") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _no_note(path)
     with open(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise _no_note(path)
         data = file.read(LONGEST + 1)
     try:
         text = data.decode("utf-8")
