@@ -60,6 +60,12 @@ async def work(bus, face):
         await asyncio.sleep(1)
     if kind == "quick":
         await asyncio.sleep(1)
+    if kind == "deaf":
+        for number in range(150):
+            bus.tell(Progress(job="files", machine="vega", done=1, total=4, unit="paths", item=f"{number} {ITEM}"))
+            bus.log(Level.INFO, f"{number} {ITEM}")
+            await asyncio.sleep(0.02)
+        open(sys.argv[2], "w").close()
     if kind == "nohup":
         bus.log(Level.INFO, "working")
         await asyncio.sleep(2)
@@ -98,7 +104,7 @@ CHANGED = (("\x1b[?1049h", "\x1b[?1049l"), ("\x1b[?25l", "\x1b[?25h"), ("\x1b[?1
 class PseudoTerminal:
     """Use it as a context manager; the program is killed at its end when it still runs."""
 
-    def __init__(self, kind: str, *, columns: int = 80, lines: int = 24, **environment: str) -> None:
+    def __init__(self, kind: str, *arguments: str, columns: int = 80, lines: int = 24, **environment: str) -> None:
         """Start the program there."""
         self.outer, self._inner = pty.openpty()
         self._set_size(columns, lines)
@@ -106,7 +112,7 @@ class PseudoTerminal:
         self.seen = ""
         inherited = {name: value for name, value in os.environ.items() if name not in {"NO_COLOR", "COLUMNS", "LINES"}}
         self._process = subprocess.Popen(
-            [sys.executable, "-c", FACE_PROGRAM, kind],
+            [sys.executable, "-c", FACE_PROGRAM, kind, *arguments],
             stdin=self._inner,
             stdout=self._inner,
             stderr=self._inner,
@@ -379,3 +385,15 @@ def test_a_screen_that_breaks_does_not_end_the_run() -> None:
         assert "the screen failed and plain lines go on: TypeError" in terminal.text
         assert "files: done, 4 items" in terminal.text
         assert "Traceback" not in terminal.text
+
+
+def test_a_window_that_hangs_does_not_hold_up_the_run(tmp_path: Path) -> None:
+    """L5: nobody reads what is drawn; the work is done all the same."""
+    done = tmp_path / "done"
+    with PseudoTerminal("deaf", str(done), columns=200, lines=60) as terminal:
+        deadline = time.monotonic() + 30
+        while not done.exists():
+            assert time.monotonic() < deadline, "the run waits for its terminal"
+            time.sleep(0.1)
+        assert terminal.end() == 0
+        assert "done: 4 changes made" in terminal.after_the_screen

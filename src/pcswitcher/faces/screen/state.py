@@ -87,8 +87,12 @@ class Entry:
     number: int
     time: datetime
     level: Level
-    text: str
-    """One line, safe for a terminal."""
+    said: LogLine | str
+
+    @property
+    def text(self) -> str:
+        """One line, safe for a terminal. Made only when it is shown: of a hundred thousand lines, few are."""
+        return log_words(self.said) if isinstance(self.said, LogLine) else self.said
 
 
 class RunState:
@@ -120,7 +124,7 @@ class RunState:
             case LogLine():
                 if event.level >= Level.WARNING:
                     self.warnings.append(event)
-                self._enter(event.time, event.level, log_words(event))
+                self._enter(event.time, event.level, event)
             case PlanLine():
                 self._say(event, Level.INFO)
             case LinkHealth():
@@ -157,8 +161,8 @@ class RunState:
             found.append(entry)
         return reversed(found)
 
-    def _enter(self, time: datetime, level: Level, text: str) -> None:
-        self._entries[level].append(Entry(self._count, time, level, text))
+    def _enter(self, time: datetime, level: Level, said: LogLine | str) -> None:
+        self._entries[level].append(Entry(self._count, time, level, said))
         self._count += 1
 
     def _say(self, event: Event, level: Level) -> None:

@@ -88,7 +88,7 @@ class LogPane(RichLog):
     """The log: follows its end unless one has scrolled up."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("end", "scroll_end", "Follow", show=False)]
-    PER_DRAWING = 300
+    PER_DRAWING = 60
     """Lines that are added at once at most: more would hold up the run, and nobody could read them."""
 
     def __init__(self, zone: tzinfo | None) -> None:
