@@ -34,7 +34,7 @@ for verb, words in {
     "mark": "Mark items as machine-specific, or list the marks.",
     "history": "List the runs this PC took part in.",
     "show": "Tell everything about one run.",
-    "logs": "List the logs, or print one.",
+    "logs": "List the logs, print one, or follow a run.",
     "init": "Write a commented settings file.",
     "completion": "Print the completion script for bash, zsh or fish.",
 }.items():

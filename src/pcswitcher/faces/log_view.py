@@ -12,11 +12,12 @@ from pcswitcher.faces.words import lines_of, log_words, one_line
 from pcswitcher.model.errors import UsageError
 from pcswitcher.model.events import Event, Level, LogLine, now
 from pcswitcher.model.text import printable
-from pcswitcher.run.log_file import level_of
 from pcswitcher.run.logs import JsonObject, parse_event
 
 BLOCKS = ("stdout", "stderr", "trace")
 """Fields of a log line that hold several lines of their own."""
+OFTEN_NAMES = ("log-line", "link-health", "free-space")
+"""Events there are many of; all others tell how the run goes."""
 _AGO = re.compile(r"(\d+)\s*([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -32,9 +33,7 @@ class Wanted:
 
     def has(self, data: JsonObject, event: Event | None) -> bool:
         """Whether an event, as JSON and as this program knows it, is wanted."""
-        if event is not None and level_of(event) < self.level and level_of(event) < Level.WARNING:
-            return False
-        if isinstance(event, LogLine) and event.level < self.level:
+        if _level(data) < self.level and data.get("type") in OFTEN_NAMES:
             return False
         if (self.job and data.get("job") != self.job) or (self.machine and data.get("machine") != self.machine):
             return False
@@ -67,6 +66,11 @@ def shown(events: Iterator[JsonObject], wanted: Wanted) -> Iterator[tuple[JsonOb
         event = parse_event(data)
         if wanted.has(data, event):
             yield data, _unknown_lines(data) if event is None else _lines(event)
+
+
+def _level(data: JsonObject) -> Level:
+    """How much an event matters; one that is not a line of the log, and often told, is for the curious."""
+    return Level.__members__.get(str(data.get("level")), Level.DEBUG)
 
 
 def _lines(event: Event) -> list[str]:

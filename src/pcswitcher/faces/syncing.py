@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import platform
 import sys
 from collections.abc import Callable, Sequence
 
@@ -16,6 +17,7 @@ from pcswitcher.model.events import Level, now
 from pcswitcher.model.settings import Settings
 from pcswitcher.run.bus import Bus
 from pcswitcher.run.log_file import LogFile
+from pcswitcher.run.logs import start_tidying
 from pcswitcher.run.paths import logs_directory
 from pcswitcher.run.pipeline import Mode, Sync, SyncOptions
 from pcswitcher.run.review import Reviewer
@@ -50,14 +52,14 @@ async def _run(request: Request) -> ExitCode:
         name = f"{now():%Y%m%dT%H%M%S.%fZ}-{_file_part(options.host)}"
         log = LogFile(logs_directory() / f"{name}.jsonl", settings.log.file)
         bus.add(log)
-        options = attrs.evolve(options, log=name)
+        options = attrs.evolve(options, log=log)
+        start_tidying(logs_directory(), settings.log.keep)
     try:
-        async with open_face(
-            request.kind, bus, request.policy, ask=request.ask, log=settings.log, disk=settings.disk
-        ) as face:
-            reviewer = request.wrap(face.reviewer)
-            sync = Sync(options, request.jobs, settings, bus, reviewer, face.ask_password)
-            result = await face.run(sync.run())
+        opening = open_face(request.kind, bus, request.policy, ask=request.ask, log=settings.log, disk=settings.disk)
+        async with opening as face:
+            sync = Sync(options, request.jobs, settings, bus, request.wrap(face.reviewer), face.ask_password)
+            with bus.hearing_libraries(platform.node()):
+                result = await face.run(sync.run())
             if log is not None:
                 log.close()
                 if log.problem:

@@ -11,7 +11,7 @@ import contextlib
 import gzip
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import attrs
@@ -19,9 +19,10 @@ import attrs
 from pcswitcher.machine.api import Context, Listener, Machine, exposed
 from pcswitcher.machine.durable import sync_directory
 from pcswitcher.machine.rpc import CHUNK_LIMIT, pack, unpack
-from pcswitcher.model.errors import CheckError, FormatError, ProtocolError
+from pcswitcher.model.errors import CheckError, FormatError, PcSwitcherError, ProtocolError
 from pcswitcher.model.events import Event, Level, LogLine
-from pcswitcher.run.log_file import line_of
+from pcswitcher.run.bus import Bus
+from pcswitcher.run.log_file import LogFile, line_of
 from pcswitcher.run.logs import JsonObject, read_lines
 from pcswitcher.run.paths import STATE_DIRECTORY
 from pcswitcher.run.record import run_directory
@@ -33,6 +34,8 @@ COPY_LIMIT = 8 * 1024 * 1024
 LAST_LIMIT = 256 * 1024
 """Compressed bytes of those."""
 KEPT = 50
+PATIENCE = 30.0
+"""Seconds a copy may take; the run waits for it at its end."""
 _COMMON = tuple(f'{{"type":"log-line","schema":1,"level":"{level.name}"'.encode() for level in Level if level < 30)
 _DEBUG = _COMMON[0]
 
@@ -56,6 +59,20 @@ async def keep_log_there(machine: Machine, label: str, path: Path, last: Event |
         piece = data[start : start + CHUNK_LIMIT]
         is_last = start + len(piece) == len(data)
         await machine.call(write_kept_log, label, start, pack(piece), keep if is_last else 0)
+
+
+async def keep_copies(machines: Sequence[Machine], label: str, log: LogFile, bus: Bus, keep: int = KEPT) -> None:
+    """Leave a copy of ``log`` as it is now on each machine. What fails is a line in the log, never a failure."""
+    await asyncio.to_thread(log.flush)
+    await asyncio.gather(*(_keep_copy(machine, label, log.path, bus, keep) for machine in machines))
+
+
+async def _keep_copy(machine: Machine, label: str, path: Path, bus: Bus, keep: int) -> None:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await keep_log_there(machine, label, path, keep=keep)
+    except (PcSwitcherError, TimeoutError) as error:
+        bus.log(Level.FULL, f"no copy of the log could be kept: {error}", machine.name)
 
 
 async def fetch_log(machine: Machine, label: str) -> tuple[JsonObject, ...] | None:

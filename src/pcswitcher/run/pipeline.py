@@ -36,7 +36,10 @@ from pcswitcher.run.checks import check_machines, raise_blocking, trees_of
 from pcswitcher.run.disk import check_room
 from pcswitcher.run.graph import StubbornJobsError, reason_of
 from pcswitcher.run.housekeeping import keep_house
+from pcswitcher.run.kept_logs import keep_copies
 from pcswitcher.run.lineage import ancestry_of, check_lineage
+from pcswitcher.run.log_file import LogFile
+from pcswitcher.run.logs import log_name
 from pcswitcher.run.machines import Pair, connect, lock, prefer_cause, start_source, start_target
 from pcswitcher.run.marks import change_marks, marks_from, read_marks
 from pcswitcher.run.plan import PlannedJob
@@ -68,8 +71,8 @@ class SyncOptions:
     host: str
     mode: Mode = Mode.SYNC
     allowed: frozenset[Gate] = frozenset()
-    log: str = ""
-    """The name of the run's log, for its record."""
+    log: LogFile | None = None
+    """The run's log, of which both machines keep a copy."""
 
     @property
     def changes_nothing(self) -> bool:
@@ -150,7 +153,8 @@ class Sync:
         try:
             async with self._book.step(Step.LOCK):
                 await lock(pair)
-                await self._book.open(pair, dry_run=self._options.changes_nothing, log=self._options.log)
+                await self._book.open(pair, dry_run=self._options.changes_nothing, log=self._log_name)
+            stack.push_async_callback(self._keep_log, pair)
             self._snapshots = RunSnapshots(self._book.label, self._bus)
             await self._take_care(pair, stack)
             await self._recover(pair)
@@ -181,6 +185,16 @@ class Sync:
             return await start_target(
                 master, source, self._ask, self._bus, stack, ephemeral=self._options.changes_nothing
             )
+
+    @property
+    def _log_name(self) -> str:
+        return log_name(self._options.log.path) if self._options.log else ""
+
+    async def _keep_log(self, pair: Pair) -> None:
+        """Leave a copy of the log on both machines, however the run ended."""
+        if self._options.log is not None and not self._options.changes_nothing:
+            keep = self._settings.log.keep
+            await keep_copies(pair.both, self._book.label, self._options.log, self._bus, keep)
 
     async def _take_care(self, pair: Pair, stack: AsyncExitStack) -> None:
         """Keep both machines awake, their updates paused and their room watched, until the end of the run."""

@@ -63,10 +63,10 @@ def logs(
     *,
     follow: Annotated[bool, Parameter(alias="-f", negative="")] = False,
     level: str = "FULL",
-    job: str = "",
-    machine: str = "",
-    since: str = "",
-    all_logs: Annotated[bool, Parameter(name="--all", negative="")] = False,
+    job: str | None = None,
+    machine: str | None = None,
+    since: str | None = None,
+    all: Annotated[bool, Parameter(negative="")] = False,  # noqa: A002
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """List the newest logs, print one, or follow a run that is under way.
@@ -85,14 +85,19 @@ def logs(
         Only what happens on this PC, by its host name.
     since
         Only what happened since: "10m" (s, m, h, d), or a time such as 2026-03-01T20:15.
-    all_logs
+    all
         List all logs, not only the newest ten.
     json
         Print JSON lines: one per log, or the log's own.
     """
-    wanted = Wanted(level=read_level(level), job=job, machine=machine, since=read_since(since) if since else None)
+    wanted = Wanted(
+        level=read_level(level),
+        job=job or "",
+        machine=machine or "",
+        since=None if since is None else read_since(since),
+    )
     if run is None and not follow:
-        _list(None if all_logs else LISTED, json=json)
+        _list(None if all else LISTED, json=json)
         return
     for data, lines in shown(_events(run or "last", follow=follow), wanted):
         for line in [dump_plain(data)] if json else lines:
