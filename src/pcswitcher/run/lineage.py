@@ -174,11 +174,12 @@ def _installed_anew(memory: Memory, name: str, identity: str, rememberer: str) -
 
 
 def _stale_source(record: RunRecord, names: _Names) -> Finding:
+    given_up = record.target == names.source
     message = (
         f"{names.source} is not the newest: the work of {names.target} went on to {record.target} in run "
-        f"{record.label} and {names.source} does not have it"
+        f"{record.label} and {names.source} {'has it no longer' if given_up else 'does not have it'}"
     )
-    newer = names.target if record.target == names.source else record.target
+    newer = names.target if given_up else record.target
     hint = f"to bring it to {names.source} first, on {newer}: pc-switcher sync {names.source}"
     return _finding(names, message, hint, Gate.STALE_SOURCE)
 

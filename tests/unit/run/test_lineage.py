@@ -179,6 +179,14 @@ def test_work_that_was_given_up_is_not_taken_for_work_that_is_held() -> None:
     assert gates(world.check("lyra", "vega")) == ["stale-source"]
 
 
+def test_work_that_the_source_gave_up_itself_is_named_so() -> None:
+    """K3: vega brought its work to atlas, lyra overwrote atlas since; the work is on vega alone."""
+    (finding,) = after("atlas → vega", "atlas → lyra", "vega → atlas", "lyra → atlas").check("atlas", "vega")
+    assert finding.gate is Gate.STALE_SOURCE
+    assert "went on to atlas in run 0003 and atlas has it no longer" in finding.message
+    assert finding.hint.endswith("on vega: pc-switcher sync atlas")
+
+
 def test_messages_use_hostnames_and_name_the_run() -> None:
     """U4."""
     for runs in ("lyra → vega", "vega → lyra", "lyra → vega cut short", "vega → atlas cut short", "lyra → atlas"):
