@@ -50,11 +50,14 @@ async def cared_for(
     reason = f"sync {pair.source.name} → {pair.target.name}, run {run}"
     cares = [_Care(machine, bus) for machine in pair.both]
     async with AsyncExitStack() as stack:
-        for care in cares:
-            stack.push_async_callback(care.end)
+        stack.push_async_callback(_end_all, cares)
         await asyncio.gather(*(care.begin(reason) for care in cares))
         await stack.enter_async_context(_watching(pair, settings, bus, stop, tuple(trees)))
         yield
+
+
+async def _end_all(cares: Sequence[_Care]) -> None:
+    await asyncio.gather(*(care.end() for care in cares))
 
 
 @asynccontextmanager

@@ -84,8 +84,8 @@ def exhaustion(room: Room) -> Cause | None:
     if room.lacks_metadata:
         return Cause(
             f"btrfs at {place} has no room for metadata left ({human_size(room.metadata_left)} of "
-            f"{human_size(room.metadata)}, {human_size(room.unallocated)} unallocated), so writing fails though "
-            f"{human_size(room.free)} look free",
+            f"{human_size(room.metadata)}, {human_size(room.unallocated)} unallocated), so writing fails, however much "
+            "is free for data",
             f"sudo btrfs balance start -dusage=20 {place}, which gives back half-empty blocks of data",
         )
     if room.lacks_files:

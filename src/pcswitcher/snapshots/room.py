@@ -25,6 +25,8 @@ METADATA_CHUNK = 512 * 1024**2
 """What btrfs claims for metadata at a time, written twice as it is by default (mkfs.btrfs(8)): with less
 unallocated, metadata cannot grow."""
 LEAST_METADATA_PERCENT = 10
+LEAST_METADATA = 8 * 1024**2
+"""The kernel itself gives up some 4 MiB before the end (btrfs_statfs in fs/btrfs/super.c)."""
 LEAST_FILES_PERCENT = 1
 
 
@@ -70,7 +72,7 @@ class Room:
         """Whether btrfs is about to fail for want of metadata, however much is free for data."""
         if not self.is_btrfs or self.unallocated >= METADATA_CHUNK:
             return False
-        return self.metadata_left * 100 < self.metadata * LEAST_METADATA_PERCENT
+        return self.metadata_left < max(self.metadata * LEAST_METADATA_PERCENT // 100, LEAST_METADATA)
 
     @property
     def lacks_files(self) -> bool:
