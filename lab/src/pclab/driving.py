@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from typing import Self
 from pclab import compare, product
 from pclab.compare import Report
 from pclab.connection import Argument
+from pclab.emulator import Emulator
 from pclab.machine import LabMachine
 from pclab.manifest import Item, read_manifest
 
@@ -127,14 +129,23 @@ class Terminal:
     Use it as a context manager; what is left of it ends with it.
     """
 
-    def __init__(self, machine: LabMachine, *arguments: str, term: str = "xterm-256color", columns: int = 100) -> None:
-        """Start `pc-switcher …` there in a terminal of that kind and width."""
+    def __init__(
+        self,
+        machine: LabMachine,
+        *arguments: str,
+        term: str = "xterm-256color",
+        columns: int = 100,
+        rows: int = 30,
+        command: Sequence[str] = ("pc-switcher",),
+    ) -> None:
+        """Start `pc-switcher …` there, or another command, in a terminal of that kind and size."""
         self.machine = machine
         self.seen = ""
-        line = (
-            f'stty cols {columns} rows 30; stty -g; tty; trap : INT; TERM={term} "$@"; echo "{_END_MARK}$?:$(stty -g):"'
-        )
-        self._process = machine.popen(["sh", "-c", line, "sh", "pc-switcher", *arguments], tty=True)
+        self.emulator = Emulator(columns, rows)
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        size = f"cols {columns} rows {rows}"
+        line = f'stty {size}; stty -g; tty; trap : INT; TERM={term} "$@"; echo "{_END_MARK}$?:$(stty -g):"'
+        self._process = machine.popen(["sh", "-c", line, "sh", *command, *arguments], tty=True)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
@@ -162,6 +173,19 @@ class Terminal:
         """Wait for the review's question."""
         return self.expect(_REVIEW)
 
+    def expect_shown(self, pattern: str, timeout: float = 30) -> re.Match[str]:
+        """Wait until what a person sees on the terminal at that moment has a match of the pattern."""
+        deadline = time.monotonic() + timeout
+        while not (found := re.search(pattern, self.shown)):
+            if not self._read(deadline - time.monotonic()):
+                raise AssertionError(f"no {pattern!r} within {timeout:g} s, the terminal shows:\n{self.shown}")
+        return found
+
+    @property
+    def shown(self) -> str:
+        """What a person sees on the terminal now, its lines as an emulator draws them."""
+        return self.emulator.text
+
     @property
     def text(self) -> str:
         """What was printed so far, control sequences left out."""
@@ -179,13 +203,15 @@ class Terminal:
 
     def resize(self, columns: int, rows: int) -> None:
         """Change the terminal's size; the program gets its SIGWINCH."""
+        self._read(0)
+        self.emulator.resize(columns, rows)
         self.machine.run(["stty", "-F", self.device, "cols", str(columns), "rows", str(rows)])
 
     def end(self, timeout: float = 60) -> int:
-        """Wait for the program's end. Its exit status; the terminal must be as it was, the cursor visible."""
+        """Wait for the program's end. Its exit status; the terminal must be as it was, in every way it can be asked."""
         mark = self.expect(_END_MARK + r"(\d+):([0-9a-f:]+):", timeout)
         assert mark[2] == self._settings, f"the terminal was left changed: {self._settings} → {mark[2]}"
-        assert self.seen.rfind("\x1b[?25l") <= self.seen.rfind("\x1b[?25h"), "the cursor was left hidden"
+        assert not self.emulator.left_changed, f"the terminal was left changed: {self.emulator.left_changed}"
         return int(mark[1])
 
     def hang_up(self) -> None:
@@ -207,5 +233,7 @@ class Terminal:
         if not ready:
             return False
         data = self._stdout.read() or b""
-        self.seen += data.decode(errors="replace")
+        printed = self._decoder.decode(data)
+        self.seen += printed
+        self.emulator.feed(printed)
         return bool(data)
