@@ -1,16 +1,17 @@
 """What the target changed itself since both machines last agreed: the conflicts of one tree. Pure.
 
 A change of the plan is a conflict when the target's entry is not what the base has. Where only the source moved
-on, there is nothing to lose; where the base is not known, nobody can tell, and nothing is called a conflict.
+on, there is nothing to lose; where the base is not known, nobody can tell, and nothing is called a conflict. What a
+run that was cut short brought is not the target's own work either.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
-from pcswitcher.files.change import FileChange, TreeDelta
+from pcswitcher.files.change import TreeDelta
 from pcswitcher.files.comparison import differences
 from pcswitcher.files.entry import Entry, Kind, parent_of, split_records, unpack_record
 from pcswitcher.files.manifest import Capture
@@ -33,37 +34,45 @@ CHANGED_BOTH = Conflict("changed it too")
 
 
 def find_conflicts(
-    delta: TreeDelta, base: Capture, volatile: Callable[[bytes, bool], bool] = lambda _path, _directory: False
+    delta: TreeDelta,
+    base: Capture,
+    volatile: Callable[[bytes, bool], bool] = lambda _path, _directory: False,
+    brought: Sequence[Capture] = (),
 ) -> dict[bytes, Conflict]:
     """The conflicts among the changes of ``delta``, by path.
 
     ``base``: the tree as both last agreed on it. ``volatile``: whether a path (relative, with whether it is a
-    directory) never is a conflict. Raises FormatError for a malformed base.
+    directory) never is a conflict. ``brought``: the tree as runs since then, cut short, were bringing it to the
+    target. Raises FormatError for a malformed base.
     """
-    wanted: dict[bytes, list[FileChange]] = {}
+    wanted: dict[bytes, list[bytes]] = {}
     for change in delta.changes:
-        wanted.setdefault(parent_of(change.path), []).append(change)
+        wanted.setdefault(parent_of(change.path), []).append(change.path)
+    common, *later = (_entries_of(capture, wanted) for capture in (base, *brought))
     found: dict[bytes, Conflict] = {}
-
-    def judge(change: FileChange, common: Entry | None) -> None:
-        conflict = conflict_of(change.before, change.after, common, delta.flag_mask)
-        if conflict is None:
-            return
+    for change in delta.changes:
+        path, mask = change.path, delta.flag_mask
+        conflict = conflict_of(change.before, change.after, common.get(path), mask)
+        if conflict is None or any(same(change.before, entries.get(path), mask) for entries in later):
+            continue
         entry = change.before or change.after
-        if entry is not None and not volatile(change.path, entry.kind is Kind.DIRECTORY):
-            found[change.path] = conflict
+        if entry is not None and not volatile(path, entry.kind is Kind.DIRECTORY):
+            found[path] = conflict
+    return found
 
-    for block in base.blocks():
-        changes = wanted.pop(block.path, None)
-        if changes is None:
+
+def _entries_of(capture: Capture, wanted: Mapping[bytes, Sequence[bytes]]) -> dict[bytes, Entry]:
+    """The entries of a capture at some paths, which come by their directories."""
+    found: dict[bytes, Entry] = {}
+    for block in capture.blocks():
+        paths = wanted.get(block.path)
+        if paths is None:
             continue
         records = dict(split_records(block.entries, root=not block.path))
-        for change in changes:
-            record = records.get(change.path.rpartition(b"/")[2])
-            judge(change, None if record is None else unpack_record(record, change.path))
-    for changes in wanted.values():
-        for change in changes:
-            judge(change, None)
+        for path in paths:
+            record = records.get(path.rpartition(b"/")[2])
+            if record is not None:
+                found[path] = unpack_record(record, path)
     return found
 
 

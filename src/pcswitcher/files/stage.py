@@ -19,6 +19,9 @@ from pcswitcher.machine.api import Context, exposed
 from pcswitcher.model.errors import ApplyError, GuardError
 from pcswitcher.model.text import escape
 
+SHARED_ROOT = "belongs to or can be written by others than root, so nothing can be prepared there safely"
+SHARED_ROOT_HINT = "sync the directory above it instead, and hold back its other folders with rules"
+
 
 @exposed
 def prepare_stage(context: Context, root: bytes, run: str) -> bytes:
@@ -60,6 +63,13 @@ def remove_stage(context: Context, root: bytes, name: bytes) -> None:
 
 
 @exposed
+def is_shared(context: Context, root: bytes) -> bool:
+    """Whether others than root could put theirs in the place of a stage in the tree at ``root``. Raises GuardError."""
+    with Descent(root) as descent:
+        return _is_shared(os.fstat(descent.root))
+
+
+@exposed
 def remove_stages(context: Context, root: bytes) -> None:
     """Remove the stages that runs which were cut short left in the tree at ``root``; the machine's lock is held.
 
@@ -73,11 +83,12 @@ def remove_stages(context: Context, root: bytes) -> None:
 
 def _refuse_shared_root(root: bytes, found: os.stat_result) -> None:
     """Raise GuardError for a tree whose root others can write to: they could put theirs in the stage's place."""
-    if found.st_uid != 0 or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise GuardError(
-            f"{escape(root)} belongs to or can be written by others than root, so nothing can be prepared there safely",
-            "sync the directory above it instead, and hold back its other folders with rules",
-        )
+    if _is_shared(found):
+        raise GuardError(f"{escape(root)} {SHARED_ROOT}", SHARED_ROOT_HINT)
+
+
+def _is_shared(found: os.stat_result) -> bool:
+    return found.st_uid != 0 or bool(found.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
 
 
 def _remove_old_stages(context: Context, descent: Descent) -> None:

@@ -25,12 +25,13 @@ def diff(trees: Sequence[Tree], states: States[FilesState], settings: FilesSetti
     planned: list[PlannedTree] = []
     for tree, source, target in zip(trees, states.source.trees, states.target.trees, strict=True):
         delta = compare(source.capture, target.capture)
-        base = states.base.tree(tree.path) if states.base else None
+        base, *brought = (state.tree(tree.path) for state in states.known) if states.known else (None,)
         if base is None or delta.empty:
             planned.append(PlannedTree(tree, delta))
         else:
             volatile = partial(_volatile, _rules(tree, source.capture))
-            planned.append(PlannedTree(tree, delta, find_conflicts(delta, base, volatile)))
+            conflicts = find_conflicts(delta, base, volatile, tuple(filter(None, brought)))
+            planned.append(PlannedTree(tree, delta, conflicts))
     return plan_of(tuple(planned), settings)
 
 

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from pcswitcher.files import engine
 from pcswitcher.files.engine import ApplyProgress, ApplyReport, TreePlace
 from pcswitcher.files.rules import Verdict, explain
-from pcswitcher.files.stage import remove_stages
+from pcswitcher.files.stage import SHARED_ROOT, SHARED_ROOT_HINT, is_shared, remove_stages
 from pcswitcher.jobs.api import (
     Change,
     Context,
     Details,
     Explanation,
+    Finding,
     FormatError,
     Job,
     JobPlan,
@@ -22,6 +23,7 @@ from pcswitcher.jobs.api import (
     Level,
     Machine,
     Outcome,
+    Severity,
     Side,
     States,
     World,
@@ -37,6 +39,7 @@ from pcswitcher.jobs.files.rules import load_rule_texts
 from pcswitcher.jobs.files.settings import FilesSettings, TreeSettings
 from pcswitcher.jobs.files.state import FilesState, TreeState, decode, encode
 from pcswitcher.jobs.files.why import decide
+from pcswitcher.model.errors import GuardError
 from pcswitcher.model.events import Progress
 
 
@@ -54,6 +57,12 @@ class FilesJob(Job[FilesSettings, FilesState, Planned]):
     def trees(self) -> tuple[bytes, ...]:
         """See Job."""
         return tuple(tree.path for tree in self._trees)
+
+    async def check(self, world: World) -> tuple[Finding, ...]:
+        """See Job. A tree that others may write to on the target is no safe place to prepare content in."""
+        target = world.target.machine
+        found = [await _check_root(target, tree) for tree in self._trees]
+        return tuple(finding for finding in found if finding is not None)
 
     @property
     def state_type(self) -> type[FilesState]:
@@ -245,6 +254,16 @@ def _tell_progress(world: World, job: str, step: ApplyProgress) -> None:
             items_total=step.paths_total,
         )
     )
+
+
+async def _check_root(target: Machine, tree: Tree) -> Finding | None:
+    try:
+        if not await target.call(is_shared, tree.path):
+            return None
+        message, hint = f"{escape(tree.path)} {SHARED_ROOT}", SHARED_ROOT_HINT
+    except GuardError as error:
+        message, hint = error.message, error.hint
+    return Finding(severity=Severity.BLOCKING, machine=target.name, message=f"{target.name}: {message}", hint=hint)
 
 
 def _tree(settings: TreeSettings) -> Tree:
