@@ -75,7 +75,7 @@ async def check_machines(source: Machine, target: Machine, jobs: Sequence[AnyJob
     return Checked(
         source=Side(machine=source, layout=here),
         target=Side(machine=target, layout=there),
-        looks=(*at_home, *away, at_work, clocks, _compare_facts(source, target)),
+        looks=(*at_home, *away, at_work, clocks, compare_facts(source, target)),
         logins=presence.logins,
     )
 
@@ -173,7 +173,11 @@ async def _check_updates(machine: Machine) -> Look:
 
 async def _check_clocks(source: Machine, target: Machine) -> Look:
     here, there = await asyncio.gather(source.call(read_clocks), target.call(read_clocks))
-    apart = there.wall - here.wall
+    return compare_clocks(source, target, there.wall - here.wall)
+
+
+def compare_clocks(source: Machine, target: Machine, apart: float) -> Look:
+    """What is told of clocks that are ``apart`` by so many seconds (positive: the target's is ahead). Never blocks."""
     findings: tuple[Finding, ...] = ()
     if abs(apart) > CLOCKS_APART:
         message = (
@@ -184,7 +188,8 @@ async def _check_clocks(source: Machine, target: Machine) -> Look:
     return Look(machine=target.name, words=f"its clock agrees with that of {source.name}", findings=findings)
 
 
-def _compare_facts(source: Machine, target: Machine) -> Look:
+def compare_facts(source: Machine, target: Machine) -> Look:
+    """What is told of two machines of other kinds: another architecture stops, another release warns."""
     here, there = source.facts, target.facts
     findings: list[Finding] = []
     if here.architecture != there.architecture:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import attrs
 import pytest
 
 from pcswitcher.jobs.api import Finding, Severity
-from pcswitcher.machine.fake import FakeProgram, fake_facts, open_fake
+from pcswitcher.machine.fake import FakeMachine, FakeProgram, fake_facts, open_fake
 from pcswitcher.machine.process import Program, Sink
 from pcswitcher.model.errors import CheckError
 from pcswitcher.run import checks
-from pcswitcher.run.checks import raise_blocking, rsync_version
+from pcswitcher.run.checks import Look, compare_clocks, compare_facts, raise_blocking, rsync_version
 from pcswitcher.run.machines import refuse_same_machine
 
 
@@ -96,3 +97,89 @@ def test_this_pc_and_its_copy_are_refused_as_the_other_one(shared: str) -> None:
 
     with pytest.raises(CheckError, match=r"is this PC|one is a copy of the other"):
         asyncio.run(look())
+
+
+def compared(compare: Callable[[FakeMachine, FakeMachine], Look], **changes: str) -> tuple[Finding, ...]:
+    async def look() -> tuple[Finding, ...]:
+        atlas = await open_fake("atlas")
+        vega = await open_fake("vega", facts=attrs.evolve(fake_facts("vega"), **changes))
+        try:
+            return compare(atlas, vega).findings
+        finally:
+            await atlas.close()
+            await vega.close()
+
+    return asyncio.run(look())
+
+
+@pytest.mark.parametrize(
+    ("apart", "words"),
+    [
+        (119.0, ""),
+        (-119.0, ""),
+        (7200.0, "the clock of vega is 2.0 h ahead of that of atlas"),
+        (-86400.0 * 700, "the clock of vega is 700.0 days behind that of atlas"),
+    ],
+)
+def test_clocks_apart_are_a_warning_whatever_the_distance(apart: float, words: str) -> None:
+    """Faults row 10: by hours or years, and never a reason to stop."""
+    found = compared(lambda atlas, vega: compare_clocks(atlas, vega, apart))
+    assert [each.severity for each in found] == ([Severity.WARNING] if words else [])
+    assert all(words in each.message and each.hint for each in found)
+
+
+@pytest.mark.parametrize(
+    ("changes", "severities"),
+    [
+        ({}, []),
+        ({"distribution": "debian 12"}, [Severity.WARNING]),
+        ({"architecture": "aarch64"}, [Severity.BLOCKING]),
+        ({"architecture": "aarch64", "distribution": "ubuntu 26.04"}, [Severity.BLOCKING, Severity.WARNING]),
+    ],
+)
+def test_another_architecture_stops_and_another_release_warns(
+    changes: dict[str, str], severities: list[Severity]
+) -> None:
+    """Faults row 33."""
+    found = compared(compare_facts, **changes)
+    assert [each.severity for each in found] == severities
+    assert all("atlas" in each.message and "vega" in each.message and each.hint for each in found)
+
+
+UPDATING = "Id=apt-daily-upgrade.service\nLoadState=loaded\nActiveState=activating\n"
+
+
+async def _systemctl(program: Program, sink: Sink) -> int:
+    await sink(1, b"running\n" if b"is-system-running" in program.arguments else UPDATING.encode())
+    return 0
+
+
+async def _broken_systemctl(program: Program, sink: Sink) -> int:
+    if b"is-system-running" in program.arguments:
+        await sink(1, b"running\n")
+        return 0
+    await sink(2, b"Failed to connect to bus\n")
+    return 1
+
+
+@pytest.mark.parametrize(
+    ("systemctl", "words"),
+    [
+        (_systemctl, "vega updates itself right now (apt-daily-upgrade.service)"),
+        (_broken_systemctl, "it is not known whether it updates itself"),
+        (None, ""),
+    ],
+)
+def test_updates_at_work_are_told_and_so_is_that_nobody_knows(systemctl: FakeProgram | None, words: str) -> None:
+    """Faults row 35: a pause does not reach what runs already. Promise 8."""
+
+    async def look() -> tuple[Finding, ...]:
+        machine = await open_fake("vega", {"systemctl": systemctl} if systemctl else {})
+        try:
+            return (await checks._check_updates(machine)).findings
+        finally:
+            await machine.close()
+
+    found = asyncio.run(look())
+    assert [each.severity for each in found] == ([Severity.WARNING] if words else [])
+    assert all(words in each.message for each in found)
