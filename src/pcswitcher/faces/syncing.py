@@ -18,8 +18,9 @@ from pcswitcher.model.settings import Settings
 from pcswitcher.run.bus import Bus
 from pcswitcher.run.log_file import LogFile
 from pcswitcher.run.logs import start_tidying
+from pcswitcher.run.options import Mode, SyncOptions
 from pcswitcher.run.paths import logs_directory
-from pcswitcher.run.pipeline import Mode, Sync, SyncOptions
+from pcswitcher.run.pipeline import Sync
 from pcswitcher.run.review import Reviewer
 
 

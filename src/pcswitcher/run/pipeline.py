@@ -4,29 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from enum import StrEnum
-from typing import TypeVar
 
 import attrs
 
-from pcswitcher.jobs.api import Change, Details, Finding, Gate, Severity, Side, World
+from pcswitcher.jobs.api import Change, Details, Finding, Severity, Side, World
 from pcswitcher.jobs.presence import require_jobs
 from pcswitcher.jobs.registry import AnyJob
 from pcswitcher.machine.logins import end_sessions, read_logins
 from pcswitcher.machine.sudo import AskPassword
-from pcswitcher.model.errors import (
-    ExitCode,
-    InterruptedRunError,
-    PcSwitcherError,
-    StoppedRunError,
-    UsageError,
-)
-from pcswitcher.model.events import Event, Level, LogLine, Outcome, RunFinished, Step
+from pcswitcher.model.errors import InterruptedRunError, PcSwitcherError, UsageError
+from pcswitcher.model.events import Level, Outcome, RunFinished, Step
 from pcswitcher.model.plan import Plan
 from pcswitcher.model.settings import LoggedInReaction, Settings
-from pcswitcher.model.text import human_count
 from pcswitcher.run.bases import Common, read_common
 from pcswitcher.run.book import CLEANING_PATIENCE, Book
 from pcswitcher.run.bus import Bus
@@ -34,50 +25,22 @@ from pcswitcher.run.care import cared_for
 from pcswitcher.run.changing import Changing
 from pcswitcher.run.checks import check_machines, raise_blocking, trees_of
 from pcswitcher.run.disk import check_room
-from pcswitcher.run.graph import StubbornJobsError, reason_of
+from pcswitcher.run.graph import StubbornJobsError
 from pcswitcher.run.housekeeping import keep_house
 from pcswitcher.run.kept_logs import keep_copies
 from pcswitcher.run.lineage import ancestry_of, check_lineage
-from pcswitcher.run.log_file import LogFile
-from pcswitcher.run.logs import log_name
 from pcswitcher.run.machines import Pair, connect, lock, prefer_cause, start_source, start_target
 from pcswitcher.run.marks import change_marks, marks_from, read_marks
+from pcswitcher.run.options import Mode, SyncOptions
 from pcswitcher.run.plan import PlannedJob
 from pcswitcher.run.planning import bytes_by_tree, findings_of, make_plan, make_planned, nothing_outcome, tell_plan
 from pcswitcher.run.recovery import recover
-from pcswitcher.run.result import SyncResult, judge, result_of, unchanged
+from pcswitcher.run.result import SyncResult, declined, judge, pending, result_of, unchanged
 from pcswitcher.run.review import Reviewer
 from pcswitcher.run.snapshotting import RunSnapshots
+from pcswitcher.run.stopping import Stopper, uninterrupted
 from pcswitcher.run.telling import Applied
 from pcswitcher.snapshots.names import Moment
-
-T = TypeVar("T")
-
-
-class Mode(StrEnum):
-    """How far a run goes."""
-
-    SYNC = "sync"
-    DRY_RUN = "dry run"
-    """To the plan; nothing is asked and nothing is left behind."""
-    PLAN = "plan"
-    """To the end of the review; nothing is left behind but what the reviewer keeps."""
-
-
-@attrs.frozen(kw_only=True)
-class SyncOptions:
-    """What a person asked for."""
-
-    host: str
-    mode: Mode = Mode.SYNC
-    allowed: frozenset[Gate] = frozenset()
-    log: LogFile | None = None
-    """The run's log, of which both machines keep a copy."""
-
-    @property
-    def changes_nothing(self) -> bool:
-        """Whether it ends before the first change."""
-        return self.mode is not Mode.SYNC
 
 
 class Sync:
@@ -98,29 +61,26 @@ class Sync:
         self._bus = bus
         self._reviewer = reviewer
         self._ask = ask
+        self._stopper = Stopper(bus)
         self._book = Book(bus)
         self._snapshots = RunSnapshots("", bus)
         self._findings: list[Finding] = []
         self._changing = False
         """Whether the target may differ from its snapshots of before."""
-        self._task: asyncio.Task[object] | None = None
-        self._why_stopped: PcSwitcherError | None = None
-        self._telling_failure = False
 
     async def run(self) -> SyncResult:
         """Do the run. Every error becomes a result; the last event is always RunFinished."""
         started = time.monotonic()
         if not self._jobs:
             raise UsageError("no job is selected", "leave out --skip, or name another job with --only")
-        self._task = asyncio.current_task()
-        self._bus.add(self)
+        self._stopper.begin()
         try:
             async with AsyncExitStack() as stack:
                 result = await self._steps(stack)
         except asyncio.CancelledError:
-            result = result_of(self._why_ended())
+            result = result_of(self._stopper.cause)
         except StubbornJobsError as error:
-            result = attrs.evolve(result_of(self._why_ended()), abandoned=True)
+            result = attrs.evolve(result_of(self._stopper.cause), abandoned=True)
             self._bus.log(Level.ERROR, f"killed with all they had started on both machines: {', '.join(error.names)}")
         except Exception as error:
             cause = prefer_cause(error)
@@ -129,7 +89,7 @@ class Sync:
                 raise
             result = result_of(cause)
         finally:
-            self._task = None
+            self._stopper.end()
         self._bus.tell(
             RunFinished(
                 run=self._book.label,
@@ -142,18 +102,12 @@ class Sync:
         )
         return result
 
-    def stop(self, error: PcSwitcherError) -> None:
-        """Stop the run at the next safe point, as if a person had; it ends with the first ``error``."""
-        if self._why_stopped is None and self._task is not None:
-            self._why_stopped = error
-            self._task.cancel()
-
     async def _steps(self, stack: AsyncExitStack) -> SyncResult:
         pair = await self._meet(stack)
         try:
             async with self._book.step(Step.LOCK):
                 await lock(pair)
-                await self._book.open(pair, dry_run=self._options.changes_nothing, log=self._log_name)
+                await self._book.open(pair, dry_run=self._options.changes_nothing, log=self._options.log_name)
             stack.push_async_callback(self._keep_log, pair)
             self._snapshots = RunSnapshots(self._book.label, self._bus)
             await self._take_care(pair, stack)
@@ -186,10 +140,6 @@ class Sync:
                 master, source, self._ask, self._bus, stack, ephemeral=self._options.changes_nothing
             )
 
-    @property
-    def _log_name(self) -> str:
-        return log_name(self._options.log.path) if self._options.log else ""
-
     async def _keep_log(self, pair: Pair) -> None:
         """Leave a copy of the log on both machines, however the run ended."""
         if self._options.log is not None and not self._options.changes_nothing:
@@ -200,7 +150,7 @@ class Sync:
         """Keep both machines awake, their updates paused and their room watched, until the end of the run."""
         if not self._options.changes_nothing:
             trees = trees_of(self._jobs)
-            care = cared_for(pair, self._book.label, self._settings, self._bus, self.stop, trees=trees)
+            care = cared_for(pair, self._book.label, self._settings, self._bus, self._stopper.stop, trees=trees)
             await stack.enter_async_context(care)
 
     async def _recover(self, pair: Pair) -> None:
@@ -243,7 +193,7 @@ class Sync:
 
     async def _review(self, world: World, planned: Sequence[PlannedJob], plan: Plan) -> Plan | None:
         """The plan with its decisions; None: nothing is to be done with it."""
-        if not plan.items or (self._options.mode is Mode.DRY_RUN):
+        if not plan.items or self._options.mode is Mode.DRY_RUN:
             return None
         by_name = {each.job.name: each for each in planned}
 
@@ -273,13 +223,14 @@ class Sync:
             bus=self._bus,
             snapshots=self._snapshots,
             grace=self._settings.run.grace,
-            failed=self._tell_failure,
+            failed=self._stopper.tell_failure,
         )
         if not plan.items:
             return await self._complete(changing, changing.nothing(), unchanged(plan), nothing_outcome(plan))
         await self._keep_marks(world, changing.plan)
         if self._settings.run.logged_in is LoggedInReaction.LOG_OUT:
             await end_sessions(world.target.machine, await read_logins(world.target.machine))
+        await changing.announce()
         self._changing = True
         self._book.note(changed=True)
         await self._book.write(message="applying")
@@ -291,7 +242,7 @@ class Sync:
         self, changing: Changing, applied: Sequence[Applied], result: SyncResult, outcome: Outcome
     ) -> SyncResult:
         """Write everything down. An interrupt waits until that is done: the work itself is."""
-        self._task = None
+        self._stopper.end()
 
         async def write_down() -> None:
             await changing.finish(applied, outcome, result.message)
@@ -324,29 +275,13 @@ class Sync:
                     self._bus.log(Level.WARNING, f"cleaning up failed: {trouble}", machine.name)
         # Everyone on the machine may read the record: it tells the kind of error and no path, the log tells the rest.
         ended = isinstance(error, asyncio.CancelledError | StubbornJobsError)
-        cause = self._why_ended() if ended else prefer_cause(error)
+        cause = self._stopper.cause if ended else prefer_cause(error)
         kind = type(cause) if cause else PcSwitcherError
         outcome = Outcome.INTERRUPTED if kind is InterruptedRunError else Outcome.FAILED
         await self._book.close_failed(outcome, (kind.__doc__ or kind.__name__).splitlines()[0])
 
-    def _why_ended(self) -> PcSwitcherError:
-        return self._why_stopped or InterruptedRunError("the run was interrupted", "start the same command again")
-
     def _world(self, pair: Pair, source: Side, target: Side) -> World:
         return World(run=self._book.label, source=source, target=target, shell=pair.shell, tell=self._bus.tell)
-
-    def take(self, event: Event) -> None:
-        """See Sink. A CRITICAL line of whatever runs for a job, here or on a machine, stops the run (J5)."""
-        if isinstance(event, LogLine) and event.level >= Level.CRITICAL and not self._telling_failure:
-            self.stop(StoppedRunError(f"{event.machine}: {event.message}", "see pc-switcher logs last"))
-
-    def _tell_failure(self, job: str, machine: str, error: Exception) -> None:
-        """A job that raised is told with its cause, and fails alone: others may finish (J5)."""
-        self._telling_failure = True
-        try:
-            self._bus.log(Level.CRITICAL, f"{type(error).__name__}: {reason_of(error)}", machine, job)
-        finally:
-            self._telling_failure = False
 
     def _take_findings(self, findings: Sequence[Finding]) -> None:
         for finding in findings:
@@ -354,34 +289,3 @@ class Sync:
             hint = f" ({finding.hint})" if finding.hint else ""
             level = Level.FULL if finding.severity is Severity.ADVICE else Level.WARNING
             self._bus.log(level, f"{finding.message}{hint}", finding.machine)
-
-
-async def uninterrupted(work: Awaitable[T]) -> T:
-    """Await ``work`` to its end, even when this task is told to stop meanwhile."""
-    task = asyncio.ensure_future(work)
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            if task.cancelled():
-                raise
-    return task.result()
-
-
-def pending(plan: Plan) -> SyncResult:
-    """The end of a dry run that found something to do."""
-    return SyncResult(
-        outcome=Outcome.PENDING,
-        exit_code=ExitCode.CHANGES_PENDING,
-        message=f"{human_count(plan.items, 'change')} would be made to {plan.target}; nothing was changed",
-        hint="leave out --dry-run to make them",
-    )
-
-
-def declined(plan: Plan) -> SyncResult:
-    """The end of a run whose plan was declined."""
-    return SyncResult(
-        outcome=Outcome.DECLINED,
-        exit_code=ExitCode.INTERRUPTED,
-        message=f"the plan was declined; nothing was changed on {plan.target}",
-    )

@@ -82,3 +82,22 @@ def judge(source: str, target: str, applied: Sequence[Applied]) -> SyncResult:
         exit_code=ExitCode.DONE,
         message=f"{human_count(items, 'change')} made: {target} is as {source}{stay}",
     )
+
+
+def pending(plan: Plan) -> SyncResult:
+    """The end of a dry run that found something to do."""
+    return SyncResult(
+        outcome=Outcome.PENDING,
+        exit_code=ExitCode.CHANGES_PENDING,
+        message=f"{human_count(plan.items, 'change')} would be made to {plan.target}; nothing was changed",
+        hint="leave out --dry-run to make them",
+    )
+
+
+def declined(plan: Plan) -> SyncResult:
+    """The end of a run whose plan was declined."""
+    return SyncResult(
+        outcome=Outcome.DECLINED,
+        exit_code=ExitCode.INTERRUPTED,
+        message=f"the plan was declined; nothing was changed on {plan.target}",
+    )

@@ -14,8 +14,8 @@ from pcswitcher.faces.syncing import Request, run_request
 from pcswitcher.jobs.registry import job_types, make_jobs, select_names
 from pcswitcher.model.plan import ConflictPolicy, Gate
 from pcswitcher.model.text import printable
+from pcswitcher.run.options import Mode, SyncOptions
 from pcswitcher.run.paths import config_file
-from pcswitcher.run.pipeline import Mode, SyncOptions
 from pcswitcher.run.plan import load_plan
 from pcswitcher.run.plan_review import KeepingReviewer, OpenReviewer, SavedReviewer
 from pcswitcher.run.review import Reviewer

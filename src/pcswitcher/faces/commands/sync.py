@@ -12,8 +12,8 @@ from pcswitcher.faces.syncing import Request, run_request
 from pcswitcher.jobs.registry import job_types, make_jobs, select_names
 from pcswitcher.model.errors import ExitCode
 from pcswitcher.model.plan import ConflictPolicy, Gate
+from pcswitcher.run.options import Mode, SyncOptions
 from pcswitcher.run.paths import config_file
-from pcswitcher.run.pipeline import Mode, SyncOptions
 from pcswitcher.run.review import PolicyReviewer
 from pcswitcher.run.settings import load_settings
 
