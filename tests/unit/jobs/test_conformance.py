@@ -258,6 +258,20 @@ class Tidy(Littering):
         await machine.run(["rm", "-f", self.home + b"/temporary"])
 
 
+class Unrepeatable(Good):
+    """Marks what it did, and cannot do it when it is marked."""
+
+    async def apply(self, world: World, plan: JobPlan[Planned]) -> JobReport:
+        mark = self.home + b"/mark"
+        await world.target.machine.call(make_mark, mark)
+        report = await super().apply(world, plan)
+        await world.target.machine.run(["rm", mark])
+        return report
+
+    async def clean_up(self, machine: Machine) -> None:
+        """Forgets one that was made without an answer."""
+
+
 class Deaf(Good):
     async def apply(self, world: World, plan: JobPlan[Planned]) -> JobReport:
         try:
@@ -290,6 +304,13 @@ def scribble(context: Context, path: bytes, text: str) -> None:
     """Write carelessly."""
     Path(os.fsdecode(path)).parent.mkdir(parents=True, exist_ok=True)
     Path(os.fsdecode(path)).write_text(text)
+
+
+@exposed
+def make_mark(context: Context, path: bytes) -> None:
+    """Make a file that must not be there yet."""
+    with open(path, "xb"):
+        pass
 
 
 BROKEN = [
@@ -331,6 +352,7 @@ BROKEN = [
     (Halving, "test_an_apply_whose_target_vanished_can_be_repeated"),
     (Littering, "test_a_stopped_apply_can_be_repeated"),
     (Deaf, "test_a_stopped_apply_can_be_repeated"),
+    (Unrepeatable, "test_an_apply_that_lost_an_answer_can_be_repeated"),
     (Lying, "test_an_apply_whose_target_vanished_can_be_repeated"),
     (Breaking, "test_an_apply_whose_source_vanished_can_be_repeated"),
 ]
@@ -366,9 +388,9 @@ def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("kind", "law"), BROKEN, ids=[f"{kind.__name__} breaks {law[5:]}" for kind, law in BROKEN])
 def test_a_job_that_breaks_a_law_is_found(kind: type[Good], law: str, tmp_path: Path) -> None:
-    """Design §4: one suite runs against every job, and each of its laws can fail."""
+    """Design §4, faults row 6: one suite runs against every job, and each of its laws can fail."""
     test: Callable[[Path], None] = getattr(subject_of(kind), law)
-    with pytest.raises((AssertionError, LookupError)):
+    with pytest.raises((AssertionError, LookupError, PcSwitcherError)):
         test(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""The dummies hold to what every job holds to (J8, design §4)."""
+"""The dummies hold to what every job holds to (J8, design §4, faults row 6)."""
 
 from __future__ import annotations
 

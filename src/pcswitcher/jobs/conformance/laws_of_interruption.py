@@ -24,6 +24,7 @@ from pcswitcher.jobs.api import (
 from pcswitcher.jobs.conformance.subject import D, S, Scene, Subject, T, items
 from pcswitcher.machine.api import OutputListener, P, R
 from pcswitcher.machine.fake import FakeMachine
+from pcswitcher.model.errors import ConnectionLostError
 from pcswitcher.model.secret import Secret
 
 PATIENCE = 30.0
@@ -39,6 +40,7 @@ class Blow(StrEnum):
 
     STOP = "told to stop before a request"
     STOP_AMIDST = "told to stop amidst a request"
+    ANSWER = "the target vanishes with an answer"
     CRASH = "the target vanishes"
     LOSS = "the source vanishes"
 
@@ -68,10 +70,18 @@ class Fate:
                 await asyncio.sleep(0)
             case Blow.STOP_AMIDST:
                 asyncio.get_running_loop().call_later(AMIDST, self.apply.cancel)
+            case Blow.ANSWER:
+                pass
             case Blow.CRASH:
                 await target.crash()
             case Blow.LOSS:
                 await source.crash()
+
+    async def pass_answer(self) -> None:
+        """Be asked with each answer: the one to the request of the moment may be the one that gets lost."""
+        if self.blow is Blow.ANSWER and self.struck:
+            await self.machines[1].crash()
+            raise ConnectionLostError(f"{self.machines[1].name}: the connection broke", "start the same command again")
 
 
 class FatedMachine(Machine):
@@ -86,7 +96,9 @@ class FatedMachine(Machine):
     async def call_listening(self, listener: Listener, function: Exposed[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """See Machine."""
         await self._fate.pass_moment()
-        return await self._inner.call_listening(listener, function, *args, **kwargs)
+        result = await self._inner.call_listening(listener, function, *args, **kwargs)
+        await self._fate.pass_answer()
+        return result
 
     async def run(
         self,
@@ -100,9 +112,11 @@ class FatedMachine(Machine):
     ) -> Completed:
         """See Machine."""
         await self._fate.pass_moment()
-        return await self._inner.run(
+        completed = await self._inner.run(
             arguments, stdin=stdin, timeout=timeout, environment=environment, directory=directory, listener=listener
         )
+        await self._fate.pass_answer()
+        return completed
 
     async def close(self) -> None:
         """See Machine."""
@@ -120,6 +134,10 @@ class InterruptionLaws(Subject[S, T, D]):
     def test_an_apply_whose_target_vanished_can_be_repeated(self, tmp_path: Path) -> None:
         """As after a power cut or a pulled cable: a crash is only a delay (promise 6)."""
         self._hold_at_every_moment(tmp_path, Blow.CRASH)
+
+    def test_an_apply_that_lost_an_answer_can_be_repeated(self, tmp_path: Path) -> None:
+        """A step was done and nobody was told: doing it once more is harmless (faults row 6)."""
+        self._hold_at_every_moment(tmp_path, Blow.ANSWER)
 
     def test_an_apply_whose_source_vanished_can_be_repeated(self, tmp_path: Path) -> None:
         """The same for the machine beside the person."""

@@ -1,4 +1,4 @@
-"""The job ``files`` holds to what every job holds to (design §4)."""
+"""The job ``files`` holds to what every job holds to (design §4, faults row 6)."""
 
 from __future__ import annotations
 
