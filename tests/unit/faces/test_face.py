@@ -30,11 +30,12 @@ from pcswitcher.run.log_file import LogFile
 from pcswitcher.run.review import PolicyReviewer
 
 FACE_PROGRAM = """
-import asyncio, fcntl, signal, sys, termios, time
+import asyncio, fcntl, os, signal, sys, termios, time
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # its terminal: a resize and a closed window are told
 from pcswitcher.faces.face import choose_face, open_face
 from pcswitcher.model.events import *
-from pcswitcher.model.plan import ConflictPolicy
+from pcswitcher.jobs.api import Details
+from pcswitcher.model.plan import Action, Change, ConflictPolicy, Plan, Section
 from pcswitcher.run.bus import Bus
 from pcswitcher.run.review import PolicyReviewer
 
@@ -60,6 +61,17 @@ async def work(bus, face):
         await asyncio.sleep(1)
     if kind == "quick":
         await asyncio.sleep(1)
+    if kind == "review":
+        plan = Plan(source="atlas", target="vega", source_id="a", target_id="b", version="1", sections=(
+            Section(job="files", title="Files", source_state="", target_state="",
+                    changes=(Change(item="/home/sam/new", action=Action.ADD, after="file"),)),))
+
+        async def inspect(job, change):
+            return Details()
+
+        decided = await face.reviewer.review(plan, frozenset(), inspect)
+        bus.log(Level.WARNING, f"decided: {decided is not None}")
+        await asyncio.sleep(0.5)
     if kind == "deaf":
         for number in range(150):
             bus.tell(Progress(job="files", machine="vega", done=1, total=4, unit="paths", item=f"{number} {ITEM}"))
@@ -72,12 +84,12 @@ async def work(bus, face):
     if kind in {"stop", "slow", "busy"}:
         bus.log(Level.INFO, "working")
         try:
-            if kind == "busy":
-                await asyncio.sleep(1)
-                while True:
-                    time.sleep(0.01)
             await asyncio.sleep(60)
         except asyncio.CancelledError:
+            if kind == "busy":
+                os.write(1, b"<busy>")
+                while True:
+                    time.sleep(0.01)
             bus.log(Level.INFO, "cleaning up")
             await asyncio.sleep(60 if kind == "slow" else 0.3)
             bus.tell(RunFinished(run="0042", outcome=Outcome.INTERRUPTED, exit_code=130, message="stopped"))
@@ -301,12 +313,9 @@ def test_ctrl_c_twice_ends_at_once_and_gives_the_terminal_back(kind: str) -> Non
     with PseudoTerminal(kind) as terminal:
         terminal.expect("working")
         terminal.type("\x03")
-        if kind == "slow":
-            terminal.expect("cleaning up$|cleaning up +\n")
-        else:
-            time.sleep(0.5)  # a busy program shows no sign that it has heard
+        terminal.expect("<busy>" if kind == "busy" else "cleaning up +\n")
         terminal.type("\x03")
-        assert terminal.end(5) == 130
+        assert terminal.end(10) == 130
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
@@ -397,3 +406,32 @@ def test_a_window_that_hangs_does_not_hold_up_the_run(tmp_path: Path) -> None:
             time.sleep(0.1)
         assert terminal.end() == 0
         assert "done: 4 changes made" in terminal.after_the_screen
+
+
+def test_the_review_comes_up_above_the_run_and_gives_its_decisions() -> None:
+    """U4."""
+    with PseudoTerminal("review") as terminal:
+        terminal.expect("New: 1")
+        terminal.type("y")
+        terminal.expect("y Change vega")
+        terminal.type("y")
+        assert terminal.end() == 0
+        assert "decided: True" in terminal.after_the_screen
+
+
+def test_a_review_that_is_left_decides_nothing() -> None:
+    """U4, promise 2."""
+    with PseudoTerminal("review") as terminal:
+        terminal.expect("New: 1")
+        terminal.type("q")
+        assert terminal.end() == 0
+        assert "decided: False" in terminal.after_the_screen
+
+
+def test_ctrl_c_in_the_review_stops_the_run() -> None:
+    """I1: nothing was begun, nothing is done."""
+    with PseudoTerminal("review") as terminal:
+        terminal.expect("New: 1")
+        terminal.type("\x03")
+        assert terminal.end() != 0
+        assert "decided" not in terminal.text

@@ -89,12 +89,13 @@ class TerminalDriver(LinuxDriver):
 
     def give_back_now(self) -> None:
         """Make the terminal as it was, before this process ends without any ceremony. Waits a second at most."""
-        if self.attrs_before is not None:
-            with contextlib.suppress(termios.error):
-                termios.tcsetattr(self.fileno, termios.TCSANOW, self.attrs_before)
         leaving = threading.Thread(target=self._leave, daemon=True)
         leaving.start()
         leaving.join(PATIENCE)
+        # Last: from then on Ctrl-C is the kernel's, which drops what a slow terminal has not read yet (termios(3)).
+        if self.attrs_before is not None:
+            with contextlib.suppress(termios.error):
+                termios.tcsetattr(self.fileno, termios.TCSANOW, self.attrs_before)
 
     def _leave(self) -> None:
         if self._writer_thread is not None:
