@@ -13,7 +13,8 @@ by name. For each run it makes the job with its settings and asks it, in this or
 ==============  ==========================================================  =======================================
 
 The *base* is the captured state that both machines had in common when they last ran together. With it a job tells
-what the source removed from what the target added, and what the target changed itself: its conflicts.
+what the source removed from what the target added, and what the target changed itself: its conflicts. After a run
+that was cut short the target may hold some of what it brought; that is no edit of the target's (``States.known``).
 
 A job knows no screen: it tells events (``World.log``, ``World.progress``). It runs programs and functions only
 through the two machines it is given, so that whatever it started ends with it, on both. The conformance suite
@@ -146,6 +147,16 @@ class States(Generic[T]):
     source: T
     target: T
     base: T | None = None
+    brought: tuple[T, ...] = ()
+    """What runs since then were bringing to the target and may not have finished, oldest first."""
+
+    @property
+    def known(self) -> tuple[T, ...]:
+        """What of it the target has nobody made there: the base, and what was brought. Empty without a base.
+
+        An item of the target that is as in none of them is the target's own: to change it is a conflict.
+        """
+        return () if self.base is None else (self.base, *self.brought)
 
 
 @attrs.frozen(kw_only=True)

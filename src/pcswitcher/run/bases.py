@@ -1,9 +1,9 @@
 """The base: the state that two machines had in common after their last run, per job, kept on both.
 
 ``/var/lib/pc-switcher/bases/<machine id of the other>/<run>-<job>.base`` holds one line of JSON (``BaseHead``) and
-then the job's encoded state. A base counts only where both machines hold one of the same run and digest: it is
-written last in a run, first there, then here, so whatever a crash leaves, the newest one both have is true. The
-two newest of each job are kept.
+then the job's encoded state. A base counts only where both machines hold one of the same run and digest. The target
+gets it before it is changed, the source last of all: whatever a crash leaves, the newest one both have is true, and
+the later ones of the target tell what was being brought to it, so that nobody takes it for edits made there.
 
 The base is the state of the *target* after a run. Where all went well that is the source's; where an item was
 skipped or failed it is what the target kept: when the source moves on, the target has still nothing to lose.
@@ -14,9 +14,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
 import hashlib
 import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -31,9 +33,10 @@ from pcswitcher.model.plan import Finding, Severity
 from pcswitcher.run.paths import STATE_DIRECTORY
 
 BASE_FORMAT = 1
-KEPT = 2
-"""How many bases of a job are kept: the newest may be on one machine only, after a crash."""
+BROUGHT = 8
+"""How many states of runs that were cut short are kept; each may be some ten MB."""
 _PIECE = 512 * 1024
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 _HEAD_LIMIT = 64 * 1024
 _FILE = re.compile(r"(\d{4,9})-([A-Za-z0-9_-]{1,60})\.base")
 _PEER = re.compile(r"[A-Za-z0-9-]{1,80}")
@@ -74,6 +77,10 @@ class Common:
 
     states: Mapping[str, object]
     heads: Mapping[str, BaseHead]
+    brought: Mapping[str, tuple[object, ...]] = attrs.field(factory=dict[str, tuple[object, ...]])
+    """By job: what runs since then were bringing to the target when they were cut short, oldest first."""
+    brought_by: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict[str, tuple[str, ...]])
+    """By job: the labels of these runs, oldest first."""
     known: bool = False
     """Whether they have anything in common, of whichever job."""
     findings: tuple[Finding, ...] = ()
@@ -110,7 +117,7 @@ def send_state(context: Context, peer: str, run: str, job: str) -> None:
 
 @exposed
 def write_state(context: Context, peer: str, head: BaseHead, data: str, first: bool, last: bool) -> None:  # noqa: FBT001 - travels as JSON
-    """Write a base piece by piece (``data``: base64). With the ``last`` piece it counts, durably, and old ones go.
+    """Write a base piece by piece (``data``: base64). With the ``last`` piece it counts, durably.
 
     Raises FormatError when the whole is not what its head says; what was there before then stays.
     """
@@ -118,7 +125,7 @@ def write_state(context: Context, peer: str, head: BaseHead, data: str, first: b
     directory, new = os.path.dirname(path), f"{path}.new"
     if first:
         os.makedirs(directory, 0o700, exist_ok=True)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | (os.O_TRUNC if first else os.O_APPEND)
+    flags = _NEW if first else _NEW & ~os.O_TRUNC | os.O_APPEND
     try:
         piece = base64.b64decode(data, validate=True)
     except binascii.Error as error:
@@ -135,8 +142,40 @@ def write_state(context: Context, peer: str, head: BaseHead, data: str, first: b
             os.unlink(new)
             raise FormatError(f"the base of {head.job} did not arrive whole")
         os.replace(new, path)
-        _forget_old(directory, head.job)
         sync_directory(directory)
+
+
+@exposed
+def renew_head(context: Context, peer: str, head: BaseHead) -> bool:
+    """Write another head before a base's state, durably; False when there is none of that run and digest."""
+    path = _path(peer, head.run, head.job)
+    try:
+        with open(path, "rb") as file:
+            if loads(BaseHead, file.readline(_HEAD_LIMIT)).digest != head.digest:
+                return False
+            with open(os.open(f"{path}.new", _NEW, 0o600), "wb") as new:
+                new.write(dumps(head).encode("ascii") + b"\n")
+                shutil.copyfileobj(file, new, _PIECE)
+                new.flush()
+                os.fsync(new.fileno())
+    except (FileNotFoundError, FormatError):
+        return False
+    if _digest(f"{path}.new") != head.digest:
+        os.unlink(f"{path}.new")
+        return False
+    os.replace(f"{path}.new", path)
+    sync_directory(os.path.dirname(path))
+    return True
+
+
+@exposed
+def forget_bases(context: Context, peer: str, job: str, keep: tuple[str, ...]) -> None:
+    """Remove a job's bases of all runs but those of ``keep``, and what was never written whole."""
+    directory = _directory(peer)
+    for name in os.listdir(directory) if os.path.isdir(directory) else ():
+        match = _FILE.fullmatch(name.removesuffix(".new"))
+        if match and match[2] == job and (name.endswith(".new") or match[1] not in keep):
+            Path(directory, name).unlink(missing_ok=True)
 
 
 async def read_common(
@@ -146,11 +185,15 @@ async def read_common(
     here, there = await asyncio.gather(source.call(read_heads, target_id), target.call(read_heads, source_id))
     states: dict[str, object] = {}
     heads: dict[str, BaseHead] = {}
+    brought: dict[str, tuple[object, ...]] = {}
+    brought_by: dict[str, tuple[str, ...]] = {}
     findings: list[Finding] = []
     for job in jobs:
         head = newest_common(here.heads, there.heads, job.name)
+        later = brought_since(there.heads, target_id, job.name, head)
+        brought_by[job.name] = tuple(each.run for each in later)
         if head is None:
-            lost = [each for each in (*here.heads, *there.heads) if each.job == job.name]
+            lost = [each for each in (*here.heads, *there.heads) if each.job == job.name and each not in later]
             if lost or any(name.endswith(f"-{job.name}.base") for name in (*here.damaged, *there.damaged)):
                 findings.append(_unusable(source, target, job, "the two machines do not have the same one"))
             continue
@@ -158,10 +201,13 @@ async def read_common(
             data = await _read_state(source, target_id, head)
             states[job.name] = job.decode_state(head.state_version, data)
             heads[job.name] = head
+            brought[job.name] = await _read_brought(target, source_id, job, later)
         except FormatError as error:
             findings.append(_unusable(source, target, job, error.message))
     known = any(newest_common(here.heads, there.heads, name) for name in {head.job for head in here.heads})
-    return Common(states=states, heads=heads, known=known, findings=tuple(findings))
+    return Common(
+        states=states, heads=heads, brought=brought, brought_by=brought_by, known=known, findings=tuple(findings)
+    )
 
 
 async def keep_base(machine: Machine, peer: str, head: BaseHead, data: bytes) -> None:
@@ -179,6 +225,22 @@ def newest_common(here: Sequence[BaseHead], there: Sequence[BaseHead], job: str)
     known = {(head.run, head.digest) for head in there if head.job == job}
     mine = [head for head in here if head.job == job and (head.run, head.digest) in known]
     return max(mine, key=lambda head: int(head.run), default=None)
+
+
+def brought_since(there: Sequence[BaseHead], target_id: str, job: str, common: BaseHead | None) -> tuple[BaseHead, ...]:
+    """The bases that only the target has, since the ``common`` one: of runs that were cut short. Pure."""
+    first = int(common.run) if common else 0
+    later = [each for each in there if each.job == job and each.target_id == target_id and int(each.run) > first]
+    return tuple(sorted(later, key=lambda head: int(head.run)))
+
+
+async def _read_brought(target: Machine, peer: str, job: AnyJob, heads: Sequence[BaseHead]) -> tuple[object, ...]:
+    """The states of these bases; one that cannot be read is left out: it only tells what is nobody's edit."""
+    states: list[object] = []
+    for head in heads:
+        with contextlib.suppress(FormatError):
+            states.append(job.decode_state(head.state_version, await _read_state(target, peer, head)))
+    return tuple(states)
 
 
 def _pieces(data: bytes) -> Iterator[tuple[int, bytes, bool]]:
@@ -239,12 +301,3 @@ def _digest(path: str) -> str:
     with open(path, "rb") as file:
         file.readline(_HEAD_LIMIT)
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _forget_old(directory: str, job: str) -> None:
-    """Leave the newest ones of a job; what is damaged goes with the old."""
-    found = [
-        (int(match[1]), name) for name in os.listdir(directory) if (match := _FILE.fullmatch(name)) and match[2] == job
-    ]
-    for _, name in sorted(found, reverse=True)[KEPT:]:
-        Path(directory, name).unlink(missing_ok=True)

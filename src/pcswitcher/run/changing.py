@@ -9,11 +9,11 @@ from functools import partial
 
 import attrs
 
-from pcswitcher.jobs.api import JobReport, World
+from pcswitcher.jobs.api import JobReport, Side, World
 from pcswitcher.model.errors import PcSwitcherError
 from pcswitcher.model.events import JobFinished, JobStarted, Level, Outcome, Step
 from pcswitcher.model.plan import Plan
-from pcswitcher.run.bases import BaseHead, Common, keep_base
+from pcswitcher.run.bases import BROUGHT, BaseHead, Common, forget_bases, keep_base, renew_head
 from pcswitcher.run.book import Book
 from pcswitcher.run.bus import Bus
 from pcswitcher.run.graph import Node, apply_graph
@@ -41,6 +41,23 @@ class Changing:
     """Seconds a job that is told to stop may take."""
     failed: Callable[[str, str, Exception], None]
     """Told of a job that raised: its name, the machine it was to change, the cause."""
+
+    async def announce(self) -> None:
+        """Keep on the target what is going to be brought, before anything is: see ``run.bases``.
+
+        Raises what keeps it from being written; nothing is changed then.
+        """
+        peer = self.book.ids[0]
+        for each in self.planned:
+            name, section = each.job.name, self.plan.section(each.job.name)
+            known = self.common.heads.get(name)
+            if not each.plan.changes or (known is not None and known.digest == section.source_state):
+                continue
+            head = self._head(each, self.world.target, section.source_state, len(each.encoded))
+            await keep_base(self.world.target.machine, peer, head, each.encoded)
+            earlier = self.common.brought_by.get(name, ())[-(BROUGHT - 1) :]
+            keep = (*((known.run,) if known else ()), *earlier, head.run)
+            await self.world.target.machine.call(forget_bases, peer, name, keep)
 
     async def apply(self) -> tuple[Applied, ...]:
         """Apply what was decided, job by job as their needs allow, and read it back.
@@ -137,25 +154,37 @@ class Changing:
             state = await job.capture(after.target, after)
             data, digest = await asyncio.to_thread(job.encode_state, state), job.state_digest(state)
         known = self.common.heads.get(job.name)
-        if known is not None and known.digest == digest:
-            return
+        is_new = known is None or known.digest != digest
         source_id, target_id = self.book.ids
-        for side, peer in ((after.target, source_id), (after.source, target_id)):
-            head = BaseHead(
-                run=self.book.label,
-                job=job.name,
-                state_version=job.state_version,
-                source_id=source_id,
-                target_id=target_id,
-                digest=digest,
-                size=len(data),
-                snapshots=tuple(snapshot.uuid for snapshot in side.snapshots),
-            )
-            try:
-                await keep_base(side.machine, peer, head, data)
-            except PcSwitcherError as error:
-                self.bus.log(Level.WARNING, f"what both have in common could not be kept: {error}", side.machine.name)
-                return
+        sides = ((after.target, source_id), (after.source, target_id))
+        machine = after.target.machine
+        try:
+            if is_new:
+                for side, peer in sides:
+                    machine, head = side.machine, self._head(applied.planned, side, digest, len(data))
+                    # What was announced need not travel again.
+                    if side is after.source or not await machine.call(renew_head, peer, head):
+                        await keep_base(machine, peer, head, data)
+            # Not before both have it: what only one has must never be all there is.
+            keep = (*((known.run,) if known else ()), *((self.book.label,) if is_new else ()))
+            for side, peer in sides:
+                machine = side.machine
+                await machine.call(forget_bases, peer, job.name, keep)
+        except PcSwitcherError as error:
+            self.bus.log(Level.WARNING, f"what both have in common could not be kept: {error}", machine.name)
+
+    def _head(self, planned: PlannedJob, side: Side, digest: str, size: int) -> BaseHead:
+        source_id, target_id = self.book.ids
+        return BaseHead(
+            run=self.book.label,
+            job=planned.job.name,
+            state_version=planned.job.state_version,
+            source_id=source_id,
+            target_id=target_id,
+            digest=digest,
+            size=size,
+            snapshots=tuple(snapshot.uuid for snapshot in side.snapshots),
+        )
 
     @property
     def _target(self) -> str:

@@ -30,7 +30,15 @@ async def make_planned(
         return tuple(
             [
                 await asyncio.to_thread(
-                    _compare, job, States(source=here, target=there, base=common.states.get(job.name)), marks
+                    _compare,
+                    job,
+                    States(
+                        source=here,
+                        target=there,
+                        base=common.states.get(job.name),
+                        brought=common.brought.get(job.name, ()),
+                    ),
+                    marks,
                 )
                 for job, (here, there) in zip(jobs, captured, strict=True)
             ]

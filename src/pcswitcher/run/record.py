@@ -248,6 +248,8 @@ def read_records(state: str) -> tuple[tuple[RunRecord, ...], tuple[str, ...], in
     records: list[RunRecord] = []
     damaged: list[str] = []
     for label in labels:
+        if not os.listdir(f"{state}/runs/{label}"):
+            continue  # the run was cut short before it wrote the first word; its number is taken
         try:
             records.append(_read_record(Path(state, "runs", label, "run.json")))
         except (OSError, FormatError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import attrs
@@ -82,6 +83,26 @@ def test_edits_of_both_sides_are_told_from_those_of_one(trees) -> None:
         b"theirs": conflicts.ADDED_THERE,
         b"kept": conflicts.CHANGED_THERE,
     }
+
+
+def test_what_runs_cut_short_brought_is_not_the_targets_own(trees, tmp_path: Path) -> None:
+    """Faults rows 1, 3, 4: half of it came; the source went on; only what was typed there too is a conflict."""
+    base, source, target = trees
+    first, second = tmp_path / "first", tmp_path / "second"
+    for brought, content in ((first, b"1"), (second, b"22")):
+        shutil.copytree(base, brought)
+        (brought / "kept").write_bytes(content)
+        (brought / "new").write_bytes(content)
+        (brought / "d" / "other").unlink()
+    for path, come_from in (("kept", first), ("new", second)):
+        shutil.copy2(come_from / path, target / path)
+    (target / "d" / "other").unlink()
+    (target / "d" / "deep").write_bytes(b"theirs!")
+    for path in ("kept", "d/other", "d/deep"):
+        (source / path).write_bytes(b"went on")
+    delta = compare(scan(source), scan(target))
+    assert find_conflicts(delta, scan(base), brought=(scan(first), scan(second))) == {b"d/deep": conflicts.CHANGED_BOTH}
+    assert find_conflicts(delta, scan(base), brought=(scan(first),)).keys() == {b"d/deep", b"new"}
 
 
 def test_volatile_paths_never_conflict(trees) -> None:

@@ -17,7 +17,17 @@ from pcswitcher.jobs.registry import AnyJob
 from pcswitcher.machine.fake import FakeMachine, open_fake
 from pcswitcher.model.errors import CheckError, FormatError
 from pcswitcher.run import bases
-from pcswitcher.run.bases import BaseHead, Common, keep_base, newest_common, read_common, read_heads, read_held
+from pcswitcher.run.bases import (
+    BaseHead,
+    Common,
+    forget_bases,
+    keep_base,
+    newest_common,
+    read_common,
+    read_heads,
+    read_held,
+    renew_head,
+)
 
 
 class Notes:
@@ -180,14 +190,69 @@ def test_what_does_not_arrive_whole_leaves_the_old_one(both, tmp_path: Path) -> 
     assert not list(tmp_path.rglob("*.new"))
 
 
-def test_two_are_kept_of_each_job(both) -> None:
+def test_bases_go_when_they_are_told_to_and_never_others_than_of_that_job(both, tmp_path: Path) -> None:
     async def scenario(atlas: FakeMachine, vega: FakeMachine) -> list[str]:
         for number in range(1, 6):
             data = str(number).encode()
             await keep_on_both(atlas, vega, data, head(data, f"{number:04d}"))
-        return [each.run for each in (await vega.call(read_heads, "id-of-atlas")).heads]
+        await keep_base(vega, "id-of-atlas", head(b"x", job="other"), b"x")
+        folder = tmp_path / "bases" / "id-of-atlas"
+        folder.joinpath("0006-notes.base.new").write_bytes(b"never written whole")
+        await vega.call(forget_bases, "id-of-atlas", "notes", ("0002", "0005"))
+        await vega.call(forget_bases, "id-of-nobody", "notes", ())
+        assert not list(folder.glob("*.new"))
+        return [f"{each.job} {each.run}" for each in (await vega.call(read_heads, "id-of-atlas")).heads]
 
-    assert both(scenario) == ["0004", "0005"]
+    assert sorted(both(scenario)) == ["notes 0002", "notes 0005", "other 0001"]
+
+
+def test_what_only_the_target_has_tells_what_was_being_brought(both) -> None:
+    """Promise 6, faults rows 1, 3, 4: after runs that were cut short, and only as long as there is a base."""
+
+    async def scenario(atlas: FakeMachine, vega: FakeMachine) -> tuple[Common, Common, Common]:
+        await keep_base(vega, "id-of-atlas", head(b"zero", "0001"), b"zero")
+        first = await common(atlas, vega)
+        await keep_on_both(atlas, vega, b"base", head(b"base", "0002"))
+        for run in ("0004", "0003"):
+            await keep_base(vega, "id-of-atlas", head(run.encode(), run), run.encode())
+        unreadable = head(b"new", "0005", version=9)
+        await keep_base(vega, "id-of-atlas", unreadable, b"new")
+        elsewhere = head(b"back", "0006", target_id="id-of-atlas")
+        await keep_base(vega, "id-of-atlas", elsewhere, b"back")
+        second = await common(atlas, vega)
+        await keep_on_both(atlas, vega, b"after", head(b"after", "0007"))
+        return first, second, await common(atlas, vega)
+
+    first, second, third = both(scenario)
+    assert (first.states, first.brought, first.findings) == ({}, {}, ())
+    assert first.brought_by == {"notes": ("0001",)}
+    assert second.states == {"notes": "base"}
+    assert second.brought == {"notes": ("0003", "0004")}
+    assert third.brought == {"notes": ()}
+
+
+def test_a_base_gets_another_head_without_its_state_travelling_again(both) -> None:
+    async def scenario(atlas: FakeMachine, vega: FakeMachine) -> list[BaseHead]:
+        peer = "id-of-atlas"
+        await keep_base(vega, peer, head(b"state"), b"state")
+        assert await vega.call(renew_head, peer, head(b"state", snapshots=("uuid-2",)))
+        assert not await vega.call(renew_head, peer, head(b"other"))
+        assert not await vega.call(renew_head, peer, head(b"state", "0002"))
+        return list((await vega.call(read_heads, peer)).heads)
+
+    (found,) = both(scenario)
+    assert found == head(b"state", snapshots=("uuid-2",))
+
+
+def test_a_state_that_is_damaged_gets_no_head_that_says_otherwise(both, tmp_path: Path) -> None:
+    async def scenario(atlas: FakeMachine, vega: FakeMachine) -> bool:
+        await keep_base(vega, "id-of-atlas", head(b"state"), b"state")
+        (path,) = kept(tmp_path)
+        path.write_bytes(path.read_bytes().replace(b"\nstate", b"\nother"))
+        return await vega.call(renew_head, "id-of-atlas", head(b"state"))
+
+    assert both(scenario) is False
+    assert not list(tmp_path.rglob("*.new"))
 
 
 @pytest.mark.parametrize(("peer", "job"), [("../other", "notes"), ("id", "../../etc"), ("", "notes")])

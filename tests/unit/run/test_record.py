@@ -114,6 +114,13 @@ def test_a_damaged_record_is_named_and_its_number_not_used_again(state: Path, co
     assert read_records(str(state)) == ((RECORD,), ("0012",), 12)
 
 
+def test_a_run_cut_short_before_its_first_word_is_no_damage_and_its_number_is_taken(state: Path) -> None:
+    """K2, faults row 4: the power was cut between the making of the folder and the writing of the record."""
+    write_record(Here(), RECORD, IDENTITY)
+    (state / "runs" / "0012").mkdir()
+    assert read_records(str(state)) == ((RECORD,), (), 12)
+
+
 def test_records_are_in_the_order_of_their_numbers(state: Path) -> None:
     for label in ("10000", "0009", "9999"):
         write_record(Here(), attrs.evolve(RECORD, label=label), IDENTITY)

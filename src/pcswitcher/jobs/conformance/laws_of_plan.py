@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import attrs
+
 from pcswitcher.jobs.api import Action, JobPlan, States, World
 from pcswitcher.jobs.conformance.bench import SOURCE, TARGET
 from pcswitcher.jobs.conformance.subject import D, S, Scene, Subject, T, is_safe, items
@@ -85,6 +87,21 @@ class PlanLaws(Subject[S, T, D]):
 
         self.on_scene(tmp_path / "bench", law)
 
+    def test_what_a_run_cut_short_brought_is_no_conflict(self, tmp_path: Path) -> None:
+        """The target has some of it, the source went on: nothing was made there that could be lost."""
+
+        async def law(scene: Scene[S, T, D], world: World, plan: JobPlan[D]) -> None:
+            job = scene.job
+            _, bringing = await scene.bench.states(job)
+            await job.apply(world, plan)
+            self.edit(scene.bench.source, "later")
+            _, now = await scene.bench.states(job)
+            states = States(source=now.source, target=now.target, base=scene.base, brought=(bringing.source,))
+            found = [change for change in job.diff(states).changes if change.conflict]
+            assert not found, f"{found}: it is what the run before brought (see States.known)"
+
+        self.on_edited(tmp_path / "bench", law)
+
     def test_other_changes_of_both_are_conflicts_and_equal_ones_need_nothing(self, tmp_path: Path) -> None:
         """An item that both changed differently is the target's own too."""
 
@@ -104,6 +121,25 @@ class PlanLaws(Subject[S, T, D]):
 
         self.on_edited(tmp_path / "other", law)
         self.on_scene(tmp_path / "equal", equal)
+
+    def test_what_a_run_brought_is_no_edit_of_the_target(self, tmp_path: Path) -> None:
+        """A run that was cut short left some of it there, and no new base; later edits are still the target's own."""
+
+        async def law(scene: Scene[S, T, D], world: World, plan: JobPlan[D]) -> None:
+            _, states = await scene.bench.states(scene.job)
+            brought = (states.source,)
+            await scene.job.apply(world, plan)
+            self.edit(scene.bench.source, "later")
+            _, states = await scene.bench.states(scene.job, scene.base)
+            plan = scene.job.diff(attrs.evolve(states, brought=brought))
+            assert plan.changes
+            assert not [change for change in plan.changes if change.conflict], "what was brought is called its own"
+            self.edit_target(scene)
+            _, states = await scene.bench.states(scene.job, scene.base)
+            plan = scene.job.diff(attrs.evolve(states, brought=brought))
+            assert [change for change in plan.changes if change.conflict], "the target's own edit is lost"
+
+        self.on_edited(tmp_path / "bench", law)
 
     def test_without_a_base_the_same_items_differ(self, tmp_path: Path) -> None:
         """The base tells whose a difference is, not whether there is one."""

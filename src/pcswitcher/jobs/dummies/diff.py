@@ -60,7 +60,7 @@ def _note_change(states: States[Note]) -> Change:
         action = Action.REMOVE
     else:
         action = Action.CHANGE
-    own = states.base is not None and states.target != states.base
+    own = bool(states.known) and states.target not in states.known
     return Change(
         item=NOTE,
         action=action,

@@ -32,7 +32,7 @@ def diff(states: States[SettingsFile]) -> JobPlan[Planned]:
     nothing_to_carry = here.kind is Kind.ELSEWHERE or (here.kind, there.kind) == (Kind.ABSENT, Kind.ELSEWHERE)
     if here == there or nothing_to_carry:
         return JobPlan(data=None)
-    own = states.base is not None and there != states.base
+    own = bool(states.known) and there not in states.known
     change = Change(
         item=ITEM,
         action=_action(here, there),
