@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 from pcswitcher.machine.api import Context, exposed
@@ -53,3 +54,9 @@ def wait(context: Context, seconds: float) -> None:
         context.check_cancelled()
         time.sleep(0.01)
     raise ApplyError("nobody cancelled the wait")
+
+
+@exposed
+def complain(context: Context, library: str, level: int, message: str) -> None:
+    """Log through Python's ``logging``, as a library does."""
+    logging.getLogger(library).log(level, message)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
+from collections.abc import Callable
 
 import pytest
 
+from pcswitcher.machine import probe
 from pcswitcher.machine.api import AgentLog
 from pcswitcher.machine.libraries import lines_of, route_libraries
+from pcswitcher.machine.session import open_local
+from pcswitcher.machine.sudo import ask_nobody
+from pcswitcher.machine.trace import LogRoute
 from pcswitcher.model.events import Level
 
 
@@ -63,3 +69,32 @@ def test_a_listener_that_fails_ends_nothing(capsys: pytest.CaptureFixture[str]) 
         logging.getLogger("x").warning("words")
     captured = capsys.readouterr()
     assert captured.err + captured.out == ""
+
+
+@pytest.mark.root
+@pytest.mark.usefixtures("root")
+@pytest.mark.timeout(60)
+def test_what_libraries_log_in_an_agent_reaches_the_log_of_the_run() -> None:
+    """L2, L3: from its level on, with the name of the PC; nothing is left on the agent's standard error."""
+    heard: list[tuple[str, AgentLog]] = []
+
+    def to(hostname: str) -> Callable[[AgentLog], None]:
+        return lambda line: heard.append((hostname, line))
+
+    async def run() -> str:
+        route = LogRoute(to=to, least=Level.FULL, libraries=Level.INFO)
+        machine = await open_local(ask_nobody, log=route)
+        try:
+            for level in (logging.DEBUG, logging.INFO, logging.CRITICAL):
+                await machine.call(probe.complain, "some.library", level, f"at {level}")
+            await machine.call(probe.echo, "", b"")
+            return machine.name
+        finally:
+            await machine.close()
+
+    name = asyncio.run(run())
+    fields = {"library": "some.library"}
+    assert heard == [
+        (name, AgentLog(level=Level.INFO, message="at 20", fields=fields)),
+        (name, AgentLog(level=Level.ERROR, message="at 50", fields=fields)),
+    ]

@@ -56,6 +56,10 @@ async def _speak(program: Program, sink: Sink) -> int:
     return 3
 
 
+async def _is_told(program: Program, sink: Sink) -> int:
+    return 0 if program.environment == {"LC_ALL": "C", "PASSWORD": "hush"} else 1
+
+
 async def _chatter(program: Program, sink: Sink) -> int:
     for number in range(10_000):
         await sink(1, b"word%06d " % number)
@@ -93,6 +97,16 @@ def test_a_command_is_told_before_and_after_with_its_output_and_nothing_it_read(
     assert log.fields("command 2:") == {"stdin": "4 B", "environment": "LC_ALL PASSWORD", "directory": "/tmp"}
     assert log.fields("command 2 ended") == {"stdout": "out \\xff", "stderr": "err"}
     assert "hush" not in repr(log.lines)
+
+
+def test_the_program_itself_gets_the_secret() -> None:
+    """Faults row 25: what is hidden from the log is what the program was to be told."""
+
+    async def test(machine: FakeMachine) -> None:
+        environment = {"LC_ALL": "C", "PASSWORD": Secret("hush")}
+        assert (await machine.run(["is-told"], environment=environment)).status == 0
+
+    on_fake(Log(), test, **{"is-told": _is_told})
 
 
 def test_a_command_that_somebody_listens_to_is_told_all_the_same_and_its_output_is_cut() -> None:
