@@ -87,21 +87,6 @@ class PlanLaws(Subject[S, T, D]):
 
         self.on_scene(tmp_path / "bench", law)
 
-    def test_what_a_run_cut_short_brought_is_no_conflict(self, tmp_path: Path) -> None:
-        """The target has some of it, the source went on: nothing was made there that could be lost."""
-
-        async def law(scene: Scene[S, T, D], world: World, plan: JobPlan[D]) -> None:
-            job = scene.job
-            _, bringing = await scene.bench.states(job)
-            await job.apply(world, plan)
-            self.edit(scene.bench.source, "later")
-            _, now = await scene.bench.states(job)
-            states = States(source=now.source, target=now.target, base=scene.base, brought=(bringing.source,))
-            found = [change for change in job.diff(states).changes if change.conflict]
-            assert not found, f"{found}: it is what the run before brought (see States.known)"
-
-        self.on_edited(tmp_path / "bench", law)
-
     def test_other_changes_of_both_are_conflicts_and_equal_ones_need_nothing(self, tmp_path: Path) -> None:
         """An item that both changed differently is the target's own too."""
 
