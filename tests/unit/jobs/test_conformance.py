@@ -136,6 +136,18 @@ class Anxious(Good):
         return attrs.evolve(plan, changes=tuple(attrs.evolve(each, conflict="who knows") for each in plan.changes))
 
 
+class Suspicious(Good):
+    def diff(self, states: States[Note]) -> JobPlan[Planned]:
+        return super().diff(attrs.evolve(states, brought=()))
+
+
+class Trusting(Good):
+    """Takes whatever the target has for what was brought."""
+
+    def diff(self, states: States[Note]) -> JobPlan[Planned]:
+        return super().diff(attrs.evolve(states, brought=(states.target,)) if states.brought else states)
+
+
 class Baseless(Good):
     def diff(self, states: States[Note]) -> JobPlan[Planned]:
         return super().diff(states) if states.base else JobPlan(data=NOTHING)
@@ -330,6 +342,8 @@ BROKEN = [
     (Careless, "test_a_change_of_the_target_alone_is_a_conflict"),
     (Careless, "test_other_changes_of_both_are_conflicts_and_equal_ones_need_nothing"),
     (Anxious, "test_a_change_of_the_source_alone_is_no_conflict"),
+    (Suspicious, "test_what_a_run_brought_is_no_edit_of_the_target"),
+    (Trusting, "test_what_a_run_brought_is_no_edit_of_the_target"),
     (Baseless, "test_without_a_base_the_same_items_differ"),
     (Speaking, "test_a_plan_speaks_of_each_item_once_and_safely"),
     (Stammering, "test_a_plan_speaks_of_each_item_once_and_safely"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tomllib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
@@ -253,3 +254,13 @@ def test_a_note_that_cannot_be_read_is_not_no_note(tmp_path: Path) -> None:
             path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
 
     play(tmp_path, DummySuccess, DummySettings(source_seconds=0, target_seconds=0), act)
+
+
+def test_the_page_about_them_names_every_setting_with_its_default() -> None:
+    """J8: what a person reads is what happens."""
+    page = (Path(__file__).parents[3] / "docs" / "how-to" / "try-a-run.md").read_text("utf-8")
+    shown = tomllib.loads(page.split("```toml")[1].split("```")[0])["jobs"]
+    common = attrs.asdict(DummySettings())
+    assert {"enabled": False, **shown["dummy_success"]} == common
+    assert {**common, **shown["dummy_critical"]} == attrs.asdict(CriticalSettings())
+    assert {**common, **shown["dummy_failing"]} == attrs.asdict(FailingSettings())

@@ -28,7 +28,7 @@ def diff(states: States[Hosts], max_removals: int) -> JobPlan[Steps]:
         for name in names
         if states.target.get(name) != states.source.get(name)
     ]
-    return plan_of(tuple(steps), tuple(_change(step, states.base) for step in steps), max_removals)
+    return plan_of(tuple(steps), tuple(_change(step, states.known) for step in steps), max_removals)
 
 
 def narrow(plan: JobPlan[Steps], refused: frozenset[str], max_removals: int) -> JobPlan[Steps]:
@@ -50,15 +50,15 @@ def plan_of(steps: Steps, changes: tuple[Change, ...], max_removals: int) -> Job
     return JobPlan(data=steps, changes=changes, findings=findings)
 
 
-def _change(step: HostStep, base: Hosts | None) -> Change:
+def _change(step: HostStep, known: tuple[Hosts, ...]) -> Change:
     if step.before is None:
         action = Action.ADD
     elif step.after is None:
         action = Action.REMOVE
     else:
         action = Action.CHANGE
-    # Without a base nobody can tell who changed a name; with one, what the target has of its own must not be lost.
-    own = base is not None and step.before != base.get(step.name)
+    # What the target has and no sync gave it is its own, and must not be lost. Without a base nobody can tell.
+    own = bool(known) and all(step.before != hosts.get(step.name) for hosts in known)
     return Change(
         item=_shown(step.name),
         action=action,
