@@ -1,7 +1,7 @@
-"""Draw the pictures for the README: the real screens, fed with a fixed run and a fixed plan.
+"""Draw the picture for the README: the real screen, fed with a fixed run.
 
 Run with: python docs/images/make_screen.py
-A unit test holds the words in the pictures to what the screen shows today.
+A unit test holds the words in the picture to what the screen shows today.
 """
 
 from __future__ import annotations
@@ -9,14 +9,12 @@ from __future__ import annotations
 import asyncio
 import html
 import re
-import runpy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import attrs
 
-from pcswitcher.faces.review.screen import LOOK_DELAY, ReviewScreen
 from pcswitcher.faces.screen.app import Look, RunApp
 from pcswitcher.model.events import (
     Event,
@@ -36,7 +34,7 @@ from pcswitcher.model.events import (
     StepStarted,
 )
 
-HERE = Path(__file__).parent
+PICTURE = Path(__file__).with_name("screen.svg")
 SIZE = (112, 30)
 BEGIN = datetime(2026, 5, 1, 18, 4, 11, tzinfo=UTC)
 MEBIBYTE = 1024 * 1024
@@ -131,7 +129,7 @@ def events_of_a_run() -> tuple[Event, ...]:
     return (*before, *apply_so_far(before[-1].time))
 
 
-async def _photograph(size: tuple[int, int], happened: tuple[Event, ...], review: ReviewScreen | None = None) -> str:
+async def _photograph(size: tuple[int, int], happened: tuple[Event, ...]) -> str:
     app = RunApp(Look(clock=lambda: max(event.time for event in happened), zone=UTC))
     async with app.run_test(size=size) as pilot:
         for event in happened:
@@ -139,29 +137,12 @@ async def _photograph(size: tuple[int, int], happened: tuple[Event, ...], review
         for _ in range(2):  # the first may change how much room there is for what
             app.draw()
             await pilot.pause()
-        if review is None:
-            return app.export_screenshot(title="pc-switcher sync vega")
-        asking = asyncio.ensure_future(app.ask(review))
-        while review.review is None:
-            await pilot.pause(0.05)
-        await pilot.pause()
-        await pilot.press("down", "down", "right", "down", "right", "down")
-        await pilot.pause(LOOK_DELAY * 3)
-        picture = app.export_screenshot(title="pc-switcher sync vega")
-        asking.cancel()
-        return picture
+        return app.export_screenshot(title="pc-switcher sync vega")
 
 
-def draw_screen(size: tuple[int, int] = SIZE) -> str:
+def draw(size: tuple[int, int] = SIZE) -> str:
     """The picture of the run's screen as SVG."""
     return tidy(asyncio.run(_photograph(size, events_of_a_run())))
-
-
-def draw_review(size: tuple[int, int] = SIZE) -> str:
-    """The picture of the review as SVG."""
-    sample = runpy.run_path(str(HERE / "sample_plan.py"))
-    review = ReviewScreen(sample["sample_plan"](), frozenset(), sample["sample_details"], lambda _, __: None)
-    return tidy(asyncio.run(_photograph(size, tuple(run_until_apply()), review)))
 
 
 def tidy(picture: str) -> str:
@@ -185,8 +166,5 @@ def words(picture: str) -> list[str]:
     return " ".join(html.unescape(text).replace("\xa0", " ") for text in texts).split()
 
 
-PICTURES: dict[str, Callable[[], str]] = {"screen.svg": draw_screen, "review.svg": draw_review}
-
 if __name__ == "__main__":
-    for name, draw in PICTURES.items():
-        (HERE / name).write_text(draw(), encoding="utf-8")
+    PICTURE.write_text(draw(), encoding="utf-8")
