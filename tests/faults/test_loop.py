@@ -231,7 +231,7 @@ class Loop:
 
     def _broken(self, fault: Fault, point: Point) -> Ended:
         arguments = ("sync", self.vega.host, "--plain", "--yes")
-        with SteppedRun(self.atlas, *arguments, point=point, edge=fault.edge) as run:
+        with SteppedRun(self.atlas, *arguments, points=[point], edge=fault.edge) as run:
             assert run.stands(), f"the run did not come to the point: {run.end()}"
             try:
                 fault.strike(self.atlas, self.vega)

@@ -11,6 +11,7 @@ import json
 import os
 import select
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -61,22 +62,24 @@ def carry_stepper(machine: LabMachine) -> None:
 
 
 class SteppedRun:
-    """A run that stands still at a point. Use it as a context manager: what is left of it ends with it."""
+    """A run that stands still at its points, one after the other. Use it as a context manager: it ends with it."""
 
     def __init__(
-        self, machine: LabMachine, *arguments: str, point: Point | None = None, edge: Edge = Edge.BEFORE
+        self, machine: LabMachine, *arguments: str, points: Sequence[Point] = (), edge: Edge = Edge.BEFORE
     ) -> None:
         """Start `pc-switcher …` there as the user. Without a point it only records the points it passes."""
         orders = {
-            "point": point and asdict(point),
+            "points": [asdict(point) for point in points],
             "edge": edge,
             "interval": _INTERVAL,
             "limit": _LIMIT,
         }
+        self._machine = machine
         self._started = time.monotonic()
         self._process = machine.popen(["python3", PLACE, product.COMMAND, json.dumps(orders), *arguments])
         self._lines: list[str] = []
         self._half = b""
+        self._stood = 0
 
     def __enter__(self) -> Self:
         return self
@@ -88,12 +91,17 @@ class SteppedRun:
         self._process.communicate()
 
     def stands(self, timeout: float = 60) -> bool:
-        """Wait until the run stands at its point; False when it came to its end without."""
+        """Wait until the run stands at its next point; False when it came to its end without."""
         deadline = time.monotonic() + timeout
-        while not any(line.startswith('{"standing"') for line in self._lines):
+        self._stood += 1
+        while sum(line.startswith('{"standing"') for line in self._lines) < self._stood:
             if not self._read(deadline):
                 return False
         return True
+
+    def signal(self, name: str = "INT") -> None:
+        """Send the program a signal, as a key or the closing of a window does."""
+        self._machine.run(["pkill", f"-{name}", "-f", f"^python3 {PLACE}"])
 
     def go_on(self) -> None:
         """Let it go on from its point. Fine if it has ended."""

@@ -41,6 +41,8 @@ class Holder:
     process: int
     """Its process id there."""
     since: datetime
+    run: str = ""
+    """The run's label, as soon as it has one: see ``name_run``."""
 
 
 @exposed
@@ -62,15 +64,28 @@ def acquire_lock(context: Context, hostname: str, holder: Holder) -> None:
     context.resources.callback(_release, descriptor)
 
 
+@exposed
+def name_run(context: Context, run: str) -> None:
+    """Write the label of the run that has this agent's lock into it, for whoever is refused from now on."""
+    descriptor = os.open(LOCK_PATH, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        holder = loads(Holder, os.pread(descriptor, 64 * 1024, 0))
+        # Longer than what is there: at no moment does anybody read an empty file.
+        os.pwrite(descriptor, dumps(attrs.evolve(holder, run=run)).encode(), 0)
+    finally:
+        os.close(descriptor)
+
+
 def busy_error(hostname: str, words: bytes) -> BusyError:
     """Say who holds the lock of ``hostname``; ``words`` is the lock file's content."""
     try:
         holder = loads(Holder, words)
     except FormatError:
         return BusyError(f"{hostname} takes part in another run", "wait for it to end, then try again")
+    label = f" (run {holder.run})" if holder.run else ""
     return BusyError(
-        f"{hostname} is the {holder.role} of another run: {holder.source} → {holder.target}, started by {holder.user} "
-        f"on {holder.host} at {holder.since:%Y-%m-%d %H:%M:%S %Z} (process {holder.process})",
+        f"{hostname} is the {holder.role} of another run: {holder.source} → {holder.target}{label}, started by "
+        f"{holder.user} on {holder.host} at {holder.since:%Y-%m-%d %H:%M:%S %Z} (process {holder.process})",
         f"wait for it to end, or end it on {holder.host}: kill {holder.process}",
     )
 

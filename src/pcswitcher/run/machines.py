@@ -12,7 +12,7 @@ from pcswitcher.machine.api import Machine
 from pcswitcher.machine.bundle import describe_installation
 from pcswitcher.machine.connection import AgentMachine
 from pcswitcher.machine.deploy import Deployment, DeployOutcome
-from pcswitcher.machine.lock import Holder, Role, acquire_lock
+from pcswitcher.machine.lock import Holder, Role, acquire_lock, name_run
 from pcswitcher.machine.session import open_local, open_remote
 from pcswitcher.machine.ssh import Master, RemoteShell, open_master
 from pcswitcher.machine.sudo import AskPassword
@@ -107,6 +107,12 @@ async def lock(pair: Pair) -> None:
             since=now(),
         )
         await machine.call(acquire_lock, machine.name, holder)
+
+
+async def name_locks(pair: Pair, run: str) -> None:
+    """Let whoever is refused from now on know which run has both machines (requirement K1)."""
+    for machine in pair.both:
+        await machine.call(name_run, run)
 
 
 def prefer_cause(error: BaseException) -> PcSwitcherError | None:

@@ -29,7 +29,7 @@ from pcswitcher.run.graph import StubbornJobsError
 from pcswitcher.run.housekeeping import keep_house
 from pcswitcher.run.kept_logs import keep_copies
 from pcswitcher.run.lineage import ancestry_of, check_lineage
-from pcswitcher.run.machines import Pair, connect, lock, prefer_cause, start_source, start_target
+from pcswitcher.run.machines import Pair, connect, lock, name_locks, prefer_cause, start_source, start_target
 from pcswitcher.run.marks import change_marks, marks_from, read_marks
 from pcswitcher.run.options import Mode, SyncOptions
 from pcswitcher.run.plan import PlannedJob
@@ -108,6 +108,7 @@ class Sync:
             async with self._book.step(Step.LOCK):
                 await lock(pair)
                 await self._book.open(pair, dry_run=self._options.changes_nothing, log=self._options.log_name)
+                await name_locks(pair, self._book.label)
             stack.push_async_callback(self._keep_log, pair)
             self._snapshots = RunSnapshots(self._book.label, self._bus)
             await self._take_care(pair, stack)

@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 from pcswitcher.machine import lock
-from pcswitcher.machine.lock import Holder, Role, acquire_lock, busy_error
+from pcswitcher.machine.lock import Holder, Role, acquire_lock, busy_error, name_run
 from pcswitcher.model.codec import dumps
 from pcswitcher.model.errors import BusyError
 from pcswitcher.model.events import Level
@@ -62,6 +62,16 @@ def test_the_second_one_is_told_who_what_and_since_when() -> None:
     first.resources.close()
     acquire_lock(second, "vega", HOLDER)
     second.resources.close()
+
+
+def test_a_run_that_has_its_label_is_told_by_it() -> None:
+    """K1: which run it is, as `pc-switcher show` takes it."""
+    first = OneAgent()
+    acquire_lock(first, "vega", HOLDER)
+    name_run(first, "0042")
+    with pytest.raises(BusyError, match=r"atlas → vega \(run 0042\), started by sam on atlas at 2026-11-23"):
+        acquire_lock(OneAgent(), "vega", HOLDER)
+    first.resources.close()
 
 
 def test_a_dead_holder_never_blocks(place: Path) -> None:

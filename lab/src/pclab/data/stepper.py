@@ -54,8 +54,9 @@ def purpose_of(method: str, params: dict[str, JsonValue]) -> str:
 class Stepper:
     """Sees where the run is, and makes it stand still where it was ordered to."""
 
-    def __init__(self, orders: dict[str, object]) -> None:
-        self._orders = orders
+    def __init__(self, points: list[dict[str, str]], edge: str) -> None:
+        self._points = points
+        self._edge = edge
         self._step = "start"
         self._passed: list[dict[str, str]] = []
 
@@ -78,12 +79,12 @@ class Stepper:
             machine: AgentMachine, method: str, params: dict[str, JsonValue], *more: object, **named: object
         ) -> JsonValue:
             due = self._is_due(machine.name, purpose_of(method, params))
-            if due and self._orders["edge"] == "before":
+            if due and self._edge == "before":
                 await self._stand()
             result = await real(machine, method, params, *more, **named)
-            if due and self._orders["edge"] == "after":
+            if due and self._edge == "after":
                 await self._stand()
-            if due and self._orders["edge"] == "lost":
+            if due and self._edge == "lost":
                 print_line(standing=True)
                 machine.lose("the answer was lost")
                 raise ConnectionLostError(f"{machine.name}: the answer was lost")
@@ -95,7 +96,7 @@ class Stepper:
         """A way to the other PC that is a point too: there is no agent yet that could be asked."""
 
         async def stepped(*arguments: P.args, **named: P.kwargs) -> R:
-            if self._is_due("the other PC", what) and self._orders["edge"] == "before":
+            if self._is_due("the other PC", what) and self._edge == "before":
                 await self._stand()
             return await real(*arguments, **named)
 
@@ -107,9 +108,9 @@ class Stepper:
         if what in BESIDE or point in self._passed:
             return False
         self._passed.append(point)
-        if self._orders["point"] is None:
+        if not self._points:
             print_line(passed=point)
-        return point == self._orders["point"]
+        return point in self._points
 
     async def _stand(self) -> None:
         print_line(standing=True)
@@ -119,7 +120,7 @@ class Stepper:
 def main() -> int:
     """Run the command line as ordered; gives its exit status."""
     orders = json.loads(sys.argv[2])
-    stepper = Stepper(orders)
+    stepper = Stepper(orders["points"], orders["edge"])
     short = Liveness(interval=orders["interval"], limit=orders["limit"])
     replaced: list[tuple[object, str, object]] = [
         (bus.Bus, "tell", stepper.watch(bus.Bus.tell)),
