@@ -117,7 +117,6 @@ async def sample_details(job: str, change: Change) -> Details:
     if change.item != NOTES:
         return Details(rows=(("is", change.before, change.after),), rule="no rule says otherwise")
     return Details(
-        rows=(("size", "2.1 KiB", "2.4 KiB"), ("mtime", "2026-04-30 21:07:11 UTC", "2026-05-01 12:12:48 UTC")),
         difference=(
             "--- vega",
             "+++ atlas",

@@ -45,9 +45,10 @@ class DetailsPane(Vertical):
             yield Static(id="closer")
         with Horizontal():
             for decision, key in KEYS.items():
-                yield Button(
-                    f"{key} {LABELS[decision]}", id=f"decide-{decision}", compact=True, action=f"decide('{decision}')"
-                )
+                button = Button(f"{key} {LABELS[decision]}", id=f"decide-{decision}", compact=True)
+                button.action = f"screen.decide('{decision}')"
+                button.can_focus = False  # for the mouse; the keys stay with the tree
+                yield button
 
     def show(self, review: Review, row: Row | None) -> None:
         """Tell about a row; what was found by looking closer at another one goes."""

@@ -16,6 +16,7 @@ from pcswitcher.faces.review.words import answers_words, outcome_words
 from pcswitcher.faces.words import one_line
 from pcswitcher.jobs.api import Action, Decision, Finding, PcSwitcherError, human_count
 from pcswitcher.model.plan import Plan
+from pcswitcher.run.paths import plan_file, shown
 
 T = TypeVar("T")
 Save: TypeAlias = Callable[[Plan, Path], None]
@@ -74,7 +75,7 @@ async def ask_file(screen: Screen[T], plan: Plan, save: Save) -> bool:
         f"The plan with your decisions goes into this file, and the review ends. Nothing is changed on {plan.target}. "
         "Later: pc-switcher apply FILE"
     )
-    name = f"~/pc-switcher-plan-{plan.target.replace('/', '_')}-{plan.created:%Y%m%dT%H%M%SZ}.json"
+    name = shown(plan_file(plan.target, plan.created))
     return await screen.app.push_screen_wait(LineDialog("Save the plan and leave", body, attempt, name)) is not None
 
 

@@ -16,13 +16,13 @@ from textual.widgets import Footer, Input, Static
 from pcswitcher.faces.review.details import MUTED, DetailsPane, about, closer, finding_lines
 from pcswitcher.faces.review.dialogs import Dialog, Pager
 from pcswitcher.faces.review.filtering import Filter
-from pcswitcher.faces.review.model import Kind, Review, Span, View
+from pcswitcher.faces.review.model import UNDECIDED, Kind, Review, Span, View
 from pcswitcher.faces.review.questions import Save, ask_acceptance, ask_departure, ask_file, ask_removal
 from pcswitcher.faces.review.rows import Key, Rows
 from pcswitcher.faces.review.tree import PlanTree
 from pcswitcher.faces.review.words import plan_words, waiting_words
 from pcswitcher.faces.words import one_line
-from pcswitcher.jobs.api import Change, Decision, Gate
+from pcswitcher.jobs.api import Change, Decision, Gate, human_count
 from pcswitcher.model.errors import PcSwitcherError
 from pcswitcher.model.plan import Plan
 from pcswitcher.run.review import Inspect
@@ -149,6 +149,10 @@ class ReviewScreen(Screen[Plan | None]):
             words = Content.assemble(f"{found:,} shown, by {self._filter.order}   ", words)
         self.query_one("#waiting", Static).update(words)
 
+    def _say(self, words: str) -> None:
+        """Say why a key did nothing, until something is decided."""
+        self.query_one("#waiting", Static).update(Content.styled(words, "bold $warning"))
+
     @on(PlanTree.Moved)
     def _show_details(self) -> None:
         if self.review is None:
@@ -183,7 +187,7 @@ class ReviewScreen(Screen[Plan | None]):
             return
         span = row.span
         if span is None or not span.view.group.kind.decides:
-            self.notify("Choose a group, a folder or an item.", timeout=3)
+            self._say("Choose a group, a folder or an item.")
             return
         if decision is Decision.APPLY and span.removals() and span.decision() is not Decision.APPLY:
             chosen = await ask_removal(self, self._plan, span)
@@ -266,13 +270,12 @@ class ReviewScreen(Screen[Plan | None]):
         if review is None:
             return
         for group, count in review.waiting(Kind.CONFLICTS):
-            self.notify(
-                f"{count:,} conflicts in {group.section.title} wait for an answer: a, n or k, here or for the group.",
-                timeout=6,
-            )
             self._show_all()
             view = next(each for each in self._views if each.group is group)
-            self.plan_tree.reveal(view, view.codes.index(0))
+            self.plan_tree.reveal(view, view.codes.index(UNDECIDED))
+            self._say(
+                f"First: {human_count(count, 'conflict')} in {group.section.title}. a, n or k, each or the group."
+            )
             return
         if await ask_acceptance(self, review, self.redraw):
             self.dismiss(review.decided())

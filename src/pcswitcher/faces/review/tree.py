@@ -244,5 +244,5 @@ def _right(row: Row) -> tuple[str, str]:
     if span.view.group.kind.decides and span.decision() is None:
         tally = span.tally()
         if tally.undecided != tally.total:
-            return f"{tally_words(tally)} · {amount}", "muted"
+            return f"{tally_words(tally)}   {amount}", "muted"
     return amount, "muted"
