@@ -17,6 +17,9 @@ pytestmark = [
     pytest.mark.lab_only,
 ]
 
+LEFT_OUT = ["/.local/state/pc-switcher", "/.ssh"]
+"""What stays on its machine in sam's home."""
+
 
 @pytest.fixture(scope="module")
 def three(installed: None, atlas: LabMachine, vega: LabMachine, lyra: LabMachine) -> None:
@@ -35,13 +38,18 @@ def gates(ended_out: str) -> set[str]:
     return {word for word in ("first-sync", "stale-source", "diverged-target") if f"--allow {word}" in ended_out}
 
 
+def settle(source: LabMachine, target: LabMachine) -> None:
+    """Make the target as the source, whatever it was."""
+    sync(source, target, "--conflicts", "source", "--allow", "diverged-target", "--allow", "stale-source")
+
+
 def test_a_ring_of_syncs_loses_nothing_and_needs_no_word(atlas: LabMachine, vega: LabMachine, lyra: LabMachine) -> None:
     """K3, faults row 30: atlas has vega's work through lyra, so it may go on to vega without a gate."""
     sync(atlas, vega, "--conflicts", "source")
     for machine in (atlas, vega, lyra):
         texts = [machine.read(f"/home/sam/of {name}") for name in ("atlas", "vega", "lyra")]
         assert texts == [b"1", b"2", b"3"]
-    assert_equal(atlas, "/home/sam", vega, "/home/sam", ["/.local/state/pc-switcher", "/.ssh"])
+    assert_equal(atlas, "/home/sam", vega, "/home/sam", LEFT_OUT)
 
 
 def test_a_source_that_is_not_the_newest_is_refused(atlas: LabMachine, vega: LabMachine, lyra: LabMachine) -> None:
@@ -76,31 +84,35 @@ def test_a_target_with_work_from_elsewhere_is_refused(atlas: LabMachine, vega: L
 
 def test_what_a_run_left_half_way_is_named_by_the_next(atlas: LabMachine, vega: LabMachine, lyra: LabMachine) -> None:
     """K3, promise 6: another PC is refused, the same one finishes it with a warning and no gate."""
-    for source, target in ((atlas, vega), (vega, lyra)):
-        sync(source, target, "--conflicts", "source", "--allow", "diverged-target", "--allow", "stale-source")
+    for target in (lyra, vega):
+        settle(atlas, target)
     shell(atlas, "head -c 40000000 /dev/urandom >~sam/zz-big; chown sam: ~sam/zz-big")
     vega.limit_bandwidth(10)
+    process = atlas.popen(["pc-switcher", "sync", "vega", "--plain", "--yes", "--conflicts", "source"])
     try:
-        process = atlas.popen(["pc-switcher", "sync", "vega", "--plain", "--yes", "--conflicts", "source"])
         deadline = time.monotonic() + 90
         while not vega.processes(r"rsync .*--server"):
-            assert process.poll() is None, process.communicate()
+            assert process.poll() is None, "it ended before it wrote"
             assert time.monotonic() < deadline, "no rsync on vega"
             time.sleep(0.1)
-        shell(atlas, "pkill -KILL -f 'pc-switcher sync'")
-        process.communicate(timeout=60)
+        (ours,) = atlas.processes(r"^\S*python3? \S*pc-switcher sync ")
+        atlas.run(["kill", "-KILL", str(ours.pid)])
     finally:
         vega.limit_bandwidth(10_000)
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode != 0, out
     assert_quiet(atlas, vega, within=60)
+    lyra.write("/home/sam/typed on lyra", b"x")  # a run with nothing to do needs no word
     ended = sync(lyra, vega, "--conflicts", "source", status=14)
     assert gates(ended.out) == {"diverged-target"}
     assert "vega was left half-way by run" in ended.out
     assert "from atlas" in ended.out
+    assert vega.run(["test", "-e", "/home/sam/typed on lyra"], check=False).returncode == 1
     stale = sync(vega, lyra, "--conflicts", "source", status=14)
     assert gates(stale.out) == {"stale-source"}
     finished = sync(atlas, vega, "--conflicts", "source")
     assert "this run finishes what it left" in finished.out
-    assert_equal(atlas, "/home/sam/zz-big", vega, "/home/sam/zz-big")
+    assert_equal(atlas, "/home/sam", vega, "/home/sam", LEFT_OUT)
     runs = [json.loads(line) for line in command(vega, "history", "--json").out.splitlines()]
     assert (runs[-1]["outcome"], runs[-1]["changed"]) == ("done", True)
 
@@ -108,7 +120,7 @@ def test_what_a_run_left_half_way_is_named_by_the_next(atlas: LabMachine, vega: 
 def test_a_pc_installed_anew_is_a_first_sync_without_the_old_base(atlas: LabMachine, vega: LabMachine) -> None:
     """Faults row 27: same name, another machine id: said so, and nothing is removed by what the old base knew."""
     atlas.write("/home/sam/long known", b"x")
-    sync(atlas, vega, "--conflicts", "source", "--allow", "diverged-target")
+    settle(atlas, vega)
     atlas.run(["rm", "/home/sam/long known"])
     shell(
         vega,
