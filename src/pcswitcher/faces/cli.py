@@ -26,20 +26,25 @@ app = App(
 snapshots_app = App(name="snapshots", help="What is kept on this PC, and why.")
 config_app = App(name="config", help="What is set, and whether it can be.")
 
+MODULES = {"apply": "plan", "unmark": "mark"}
+"""Commands that stand in the module of their counterpart."""
+
 # The words stand here too so that `--help` need not import the commands.
 for verb, words in {
     "sync": "Make another PC a replica of this one, after you have seen what would change.",
+    "plan": "Review what a sync would change, and keep the plan for later.",
+    "apply": "Do what a plan says that was kept before.",
     "doctor": "Check this PC, or both, and say what mends each problem.",
     "why": "Tell whether a path travels and which rule or mark says so.",
     "mark": "Mark items as machine-specific, or list the marks.",
+    "unmark": "Take marks away.",
     "history": "List the runs this PC took part in.",
     "show": "Tell everything about one run.",
     "logs": "List the logs, print one, or follow a run.",
     "init": "Write a commented settings file.",
     "completion": "Print the completion script for bash, zsh or fish.",
 }.items():
-    app.command(f"{COMMANDS}.{verb}:{verb}", name=verb, help=words)
-app.command(f"{COMMANDS}.mark:unmark", name="unmark", help="Take marks away.")
+    app.command(f"{COMMANDS}.{MODULES.get(verb, verb)}:{verb}", name=verb, help=words)
 app.command(snapshots_app)
 app.command(config_app)
 config_app.command(f"{COMMANDS}.config:show", name="show", help="Print the settings in force.")

@@ -8,7 +8,8 @@ import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from enum import StrEnum
-from typing import TYPE_CHECKING, TextIO, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO, TypeAlias, TypeVar
 
 import attrs
 from rich.console import Console
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from pcswitcher.faces.screen.app import RunApp
 
 T = TypeVar("T")
+SavePlan: TypeAlias = Callable[[Plan, Path], None]
+"""Keeps a plan in a file. Raises PcSwitcherError."""
 
 
 class FaceKind(StrEnum):
@@ -75,15 +78,17 @@ def open_face(
     ask: bool = True,
     log: LogSettings | None = None,
     disk: DiskSettings | None = None,
+    save: SavePlan = save_plan,
 ) -> AbstractAsyncContextManager[Face]:
     """Show what ``bus`` tells until the context ends, and then what needs attention, also after an exception.
 
     ``policy`` reviews plans where no person is asked: with ``ask`` false (``--yes``), for JSON, without a terminal.
+    ``save`` keeps a plan that a person wants to go on with later.
     """
     log, disk = log or LogSettings(), disk or DiskSettings()
     match kind:
         case FaceKind.SCREEN:
-            return _open_screen(bus, policy if not ask else None, log, disk)
+            return _open_screen(bus, policy if not ask else None, log, disk, save)
         case FaceKind.PLAIN:
             person = TerminalReviewer(plain_pause) if ask and is_person() else policy
             face = Face(reviewer=person, ask_password=password_asker(), bus=bus)
@@ -103,7 +108,9 @@ async def _open_lines(face: Face) -> AsyncGenerator[Face]:
 
 
 @asynccontextmanager
-async def _open_screen(bus: Bus, policy: Reviewer | None, log: LogSettings, disk: DiskSettings) -> AsyncGenerator[Face]:
+async def _open_screen(
+    bus: Bus, policy: Reviewer | None, log: LogSettings, disk: DiskSettings, save: SavePlan
+) -> AsyncGenerator[Face]:
     from pcswitcher.faces.screen.app import Look, RunApp, show
 
     app = RunApp(Look(disk=disk, level=log.screen))
@@ -119,7 +126,7 @@ async def _open_screen(bus: Bus, policy: Reviewer | None, log: LogSettings, disk
     bus.add(shown)
     try:
         yield Face(
-            reviewer=policy or ScreenReviewer(app),
+            reviewer=policy or ScreenReviewer(app, save),
             ask_password=app.ask_password,
             bus=bus,
             restore=app.give_back_now,
@@ -155,14 +162,15 @@ class _Shown:
 class ScreenReviewer:
     """A Reviewer that asks on the screen."""
 
-    def __init__(self, app: RunApp) -> None:
+    def __init__(self, app: RunApp, save: SavePlan) -> None:
         self._app = app
+        self._save = save
 
     async def review(self, plan: Plan, allowed: frozenset[Gate], inspect: Inspect) -> Plan | None:
         """See Reviewer."""
         from pcswitcher.faces.review.screen import ReviewScreen
 
-        return await self._app.ask(ReviewScreen(plan, allowed, inspect, save_plan))
+        return await self._app.ask(ReviewScreen(plan, allowed, inspect, self._save))
 
 
 def say(texts: list[Text], stream: TextIO) -> None:

@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import attrs
 
@@ -14,6 +15,7 @@ from pcswitcher.faces.face import FaceKind, open_face
 from pcswitcher.jobs.registry import AnyJob
 from pcswitcher.model.errors import ExitCode
 from pcswitcher.model.events import Level, now
+from pcswitcher.model.plan import Plan
 from pcswitcher.model.settings import Settings
 from pcswitcher.run.bus import Bus
 from pcswitcher.run.log_file import LogFile
@@ -21,6 +23,7 @@ from pcswitcher.run.logs import start_tidying
 from pcswitcher.run.options import Mode, SyncOptions
 from pcswitcher.run.paths import logs_directory
 from pcswitcher.run.pipeline import Sync
+from pcswitcher.run.plan import refuse_travelling, save_plan
 from pcswitcher.run.review import Reviewer
 
 
@@ -55,8 +58,15 @@ async def _run(request: Request) -> ExitCode:
         bus.add(log)
         options = attrs.evolve(options, log=log)
         start_tidying(logs_directory(), settings.log.keep)
+
+    def save(plan: Plan, path: Path) -> None:
+        refuse_travelling(path, request.jobs)
+        save_plan(plan, path)
+
     try:
-        opening = open_face(request.kind, bus, request.policy, ask=request.ask, log=settings.log, disk=settings.disk)
+        opening = open_face(
+            request.kind, bus, request.policy, ask=request.ask, log=settings.log, disk=settings.disk, save=save
+        )
         async with opening as face:
             sync = Sync(options, request.jobs, settings, bus, request.wrap(face.reviewer), face.ask_password)
             with bus.hearing_libraries(platform.node()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 from platformdirs import user_config_path, user_state_path
@@ -24,6 +25,12 @@ def rules_directory() -> Path:
 def logs_directory() -> Path:
     """One log file per run."""
     return user_state_path(APPLICATION) / "logs"
+
+
+def plan_file(target: str, made: datetime) -> Path:
+    """Where a plan is kept when its maker names no file: in a folder that never travels, as the plan must not."""
+    name = "".join(letter if letter.isalnum() or letter in ".-" else "_" for letter in target)
+    return user_state_path(APPLICATION) / "plans" / f"{name}-{made:%Y%m%dT%H%M%SZ}.json"
 
 
 def shown(path: Path) -> str:

@@ -16,6 +16,7 @@ from pcswitcher.model.codec import dumps, loads
 from pcswitcher.model.errors import CheckError, FormatError, SettingsError
 from pcswitcher.model.plan import PLAN_FORMAT, Decision, Plan, Section
 from pcswitcher.model.text import printable
+from pcswitcher.run.paths import plan_file, shown
 
 
 @attrs.frozen
@@ -59,9 +60,22 @@ def refused_items(plan: Plan, job: str) -> frozenset[str]:
 def save_plan(plan: Plan, path: Path) -> None:
     """Keep a plan in a file that only its owner reads: it names files. Raises SettingsError."""
     try:
+        if path.parent == plan_file("", plan.created).parent:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_file(str(path), dumps(plan) + "\n", 0o600)
     except OSError as error:
         raise SettingsError(f"the plan cannot be written to {path}: {error.strerror}", "name another file") from error
+
+
+def refuse_travelling(path: Path, jobs: Sequence[AnyJob]) -> None:
+    """Raise SettingsError for a file that travels: a plan written there would be stale by being written."""
+    for job in jobs:
+        explanation = job.explain(str(path.expanduser().absolute()))
+        if explanation is not None and explanation.travels:
+            raise SettingsError(
+                f"{shown(path)} travels to the other PC, so a plan in it would be out of date at once",
+                f"leave --output out, or name a place that does not travel; see: pc-switcher why {shown(path)}",
+            )
 
 
 def load_plan(path: Path) -> Plan:

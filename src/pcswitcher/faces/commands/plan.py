@@ -12,11 +12,12 @@ from pcswitcher.faces.face import choose_face
 from pcswitcher.faces.option_words import option_help
 from pcswitcher.faces.syncing import Request, run_request
 from pcswitcher.jobs.registry import job_types, make_jobs, select_names
+from pcswitcher.model.events import now
 from pcswitcher.model.plan import ConflictPolicy, Gate
 from pcswitcher.model.text import printable
 from pcswitcher.run.options import Mode, SyncOptions
-from pcswitcher.run.paths import config_file
-from pcswitcher.run.plan import load_plan
+from pcswitcher.run.paths import config_file, plan_file, shown
+from pcswitcher.run.plan import load_plan, refuse_travelling
 from pcswitcher.run.plan_review import KeepingReviewer, OpenReviewer, SavedReviewer
 from pcswitcher.run.review import Reviewer
 from pcswitcher.run.settings import load_settings
@@ -26,7 +27,7 @@ def plan(
     host: str,
     /,
     *,
-    output: Annotated[Path, Parameter(alias="-o")],
+    output: Annotated[Path | None, Parameter(alias="-o")] = None,
     allow: Annotated[tuple[Gate, ...], Parameter(negative="")] = (),
     conflicts: Annotated[ConflictPolicy | None, Parameter(help=option_help("run", "conflicts"))] = None,
     only: Annotated[tuple[str, ...], Parameter(negative="")] = (),
@@ -43,7 +44,7 @@ def plan(
     host
         The other PC, as ssh knows it.
     output
-        The file the plan is kept in. It names your files: only you can read it.
+        The file the plan is kept in, which must not travel itself. Only you can read it: it names your files.
     allow
         Accept one special thing, may be repeated: first-sync, stale-source, diverged-target, mass-deletion.
     conflicts
@@ -60,10 +61,12 @@ def plan(
     kind = choose_face(plain=plain, json=json)
     settings = load_settings(config_file(), job_types())
     jobs = make_jobs(select_names(only, skip, settings), settings)
+    path = output or plan_file(host, now())
+    refuse_travelling(path, jobs)
     kept: list[Path] = []
 
     def keep(reviewer: Reviewer) -> Reviewer:
-        return KeepingReviewer(reviewer, output, lambda: kept.append(output))
+        return KeepingReviewer(reviewer, path, lambda: kept.append(path))
 
     code = run_request(
         Request(
@@ -75,9 +78,9 @@ def plan(
             wrap=keep,
         )
     )
-    for path in kept:
-        shown = printable(str(path))
-        sys.stderr.write(f"the plan is kept in {shown}; apply it with: pc-switcher apply {shown}\n")
+    for each in kept:
+        name = printable(shown(each))
+        sys.stderr.write(f"the plan is kept in {name}; apply it with: pc-switcher apply {name}\n")
     return code
 
 

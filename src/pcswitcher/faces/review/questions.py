@@ -58,22 +58,25 @@ async def ask_departure(screen: Screen[T], plan: Plan) -> bool:
     return await screen.app.push_screen_wait(Dialog("Leave the review?", body, choices)) is True
 
 
-async def ask_file(screen: Screen[T], plan: Plan, save: Save) -> bool:
+async def ask_file(screen: Screen[T], review: Review, save: Save) -> bool:
     """Save the plan into a file the person names. False: it was not saved."""
+    plan = review.plan
 
     def attempt(line: str) -> str:
         try:
             path = Path(line).expanduser()
             if not line or path.exists():
                 return "There is such a file already; choose another name." if line else "Give it a name."
-            save(plan, path)
+            save(review.kept(), path)
         except (PcSwitcherError, OSError, RuntimeError) as error:  # RuntimeError: a home folder that is not known
             return one_line(f"It could not be saved: {error}")
         return ""
 
+    waiting = sum(count for _, count in review.waiting(Kind.REMOVALS))
+    skipped = f"\n\n{human_count(waiting, 'removal')} you did not confirm: saved as skipped." if waiting else ""
     body = Content(
         f"The plan with your decisions goes into this file, and the review ends. Nothing is changed on {plan.target}. "
-        "Later: pc-switcher apply FILE"
+        f"Later: pc-switcher apply FILE{skipped}"
     )
     name = shown(plan_file(plan.target, plan.created))
     return await screen.app.push_screen_wait(LineDialog("Save the plan and leave", body, attempt, name)) is not None
