@@ -70,14 +70,15 @@ def kill_guard(machine: LabMachine) -> None:
 
 
 def fill_disk(machine: LabMachine) -> None:
-    """Give all room there is to one file; nothing is written into it."""
+    """Give all room there is to files in no subvolume that gets snapshots; nothing is written into them."""
     shell(
         machine,
-        "for part in 1 2 4 8 16; do free=$(($(stat -f -c '%a * %S' /var) / part)); "
-        "fallocate -l $free /var/filler.$part 2>/dev/null || true; done; sync",
+        f"for part in 1 2 4 8 16; do free=$(($(stat -f -c '%a * %S' /.snapshots) / part)); "
+        f"fallocate -l $free {FILLER}.$part 2>/dev/null || true; done; sync",
     )
 
 
+FILLER = "/.snapshots/filler"
 AGENT = r"(pc-switcher|/proc/self/fd/[0-9]+|pcswitcher).* agent$"
 FAULTS = [
     Fault(name="the cable is pulled", strike=lambda _, vega: vega.cut(), mend=lambda _, vega: vega.join()),
@@ -98,7 +99,7 @@ FAULTS = [
     Fault(
         name="the disk of the target is full",
         strike=lambda _, vega: fill_disk(vega),
-        mend=lambda _, vega: shell(vega, "rm -f /var/filler.*; sync"),
+        mend=lambda _, vega: shell(vega, f"rm -f {FILLER}.*; sync"),
         ends=frozenset({1, 3, 12, 13}),
     ),
     Fault(name="the answer is lost", edge=Edge.LOST),

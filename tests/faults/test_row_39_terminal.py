@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from pclab.driving import Terminal, assert_quiet, command, sync
+from pclab.driving import Terminal, assert_quiet, command, shell, sync
 from pclab.machine import LabMachine
 
 pytestmark = [pytest.mark.lab, pytest.mark.lab_only, pytest.mark.usefixtures("synced", "quiet_after")]
 
 BIG = "/home/sam/big"
+SETTINGS = "/home/sam/.config/pc-switcher/config.toml"
+FACES = pytest.mark.parametrize("face", [(), ("--plain",)], ids=["screen", "plain"])
 
 
 @pytest.fixture
@@ -39,12 +43,23 @@ def free(*machines: LabMachine) -> None:
         machine.sudo(["flock", "--nonblock", "/run/pc-switcher/lock", "true"])
 
 
+def await_apply(vega: LabMachine) -> None:
+    """Wait until the run writes to vega."""
+    deadline = time.monotonic() + 60
+    while not vega.processes(r"rsync .*--server"):
+        assert time.monotonic() < deadline, "no rsync on vega"
+        time.sleep(0.1)
+
+
+@FACES
 @pytest.mark.usefixtures("slow_change")
-def test_ctrl_c_stops_in_order_and_the_next_sync_simply_works(atlas: LabMachine, vega: LabMachine) -> None:
+def test_ctrl_c_stops_in_order_and_the_next_sync_simply_works(
+    atlas: LabMachine, vega: LabMachine, face: tuple[str, ...]
+) -> None:
     """I1, I3, faults row 39: WARNING, 130, nothing left running, locks free, nothing half on vega."""
     before = vega.run(["sh", "-c", f"cat {BIG} 2>/dev/null | sha256sum"]).stdout
-    with Terminal(atlas, "sync", vega.host, "--yes") as terminal:
-        terminal.expect(r"files on vega")
+    with Terminal(atlas, "sync", vega.host, "--yes", *face) as terminal:
+        await_apply(vega)
         terminal.type("\x03")
         terminal.expect("stopping at the next safe point")
         assert terminal.end() == 130
@@ -60,11 +75,37 @@ def test_ctrl_c_stops_in_order_and_the_next_sync_simply_works(atlas: LabMachine,
     assert vega.run(["sha256sum", BIG]).stdout == atlas.run(["sha256sum", BIG]).stdout
 
 
+@pytest.mark.parametrize("where", ["source", "target"])
+def test_ctrl_c_asks_a_job_to_stop_long_before_its_time_is_over(
+    atlas: LabMachine, vega: LabMachine, where: str
+) -> None:
+    """I1, I3, J8: `--only dummy_success`, on whichever PC it works; nothing of it runs on."""
+    machine, other = (atlas, "target") if where == "source" else (vega, "source")
+    lines = ("[jobs.dummy_success]", f"{where}_seconds = 666", f"{other}_seconds = 0", "")
+    atlas.run(["mkdir", "-p", "/home/sam/.config/pc-switcher"])
+    atlas.write(SETTINGS, "\n".join(lines).encode())
+    sleeping = "pgrep -xf 'sleep 666' || true"
+    try:
+        with Terminal(atlas, "sync", vega.host, "--yes", "--only", "dummy_success") as terminal:
+            deadline = time.monotonic() + 60
+            while not shell(machine, sleeping):
+                assert time.monotonic() < deadline, terminal.shown
+                time.sleep(0.2)
+            terminal.type("\x03")
+            assert terminal.end(25) == 130
+        assert not shell(machine, sleeping)
+        assert_quiet(atlas, vega)
+        free(atlas, vega)
+    finally:
+        atlas.run(["rm", SETTINGS])
+
+
+@FACES
 @pytest.mark.usefixtures("slow_change")
-def test_ctrl_c_twice_stops_now(atlas: LabMachine, vega: LabMachine) -> None:
+def test_ctrl_c_twice_stops_now(atlas: LabMachine, vega: LabMachine, face: tuple[str, ...]) -> None:
     """I2, I3, faults row 39: the terminal is as before, and what it left behind ends by itself."""
-    with Terminal(atlas, "sync", vega.host, "--yes") as terminal:
-        terminal.expect(r"files on vega")
+    with Terminal(atlas, "sync", vega.host, "--yes", *face) as terminal:
+        await_apply(vega)
         terminal.type("\x03")
         terminal.type("\x03")
         assert terminal.end(15) == 130
@@ -79,7 +120,7 @@ def test_ctrl_c_twice_stops_now(atlas: LabMachine, vega: LabMachine) -> None:
 def test_a_signal_stops_in_order(atlas: LabMachine, vega: LabMachine, signal: str) -> None:
     """I1, faults row 39: SIGTERM and SIGHUP are a Ctrl-C."""
     with Terminal(atlas, "sync", vega.host, "--yes") as terminal:
-        terminal.expect(r"files on vega")
+        await_apply(vega)
         (ours,) = atlas.processes(r"^\S*python3? \S*pc-switcher sync ")
         atlas.run(["kill", f"-{signal}", str(ours.pid)])
         assert terminal.end() == 130
@@ -91,7 +132,7 @@ def test_a_signal_stops_in_order(atlas: LabMachine, vega: LabMachine, signal: st
 def test_a_closed_terminal_stops_the_run(atlas: LabMachine, vega: LabMachine) -> None:
     """I3, faults row 39: the window is closed; nothing of ours stays, and the next sync works."""
     with Terminal(atlas, "sync", vega.host, "--yes") as terminal:
-        terminal.expect(r"files on vega")
+        await_apply(vega)
         terminal.hang_up()
     assert_quiet(atlas, vega, within=8)  # the transfer alone would take longer
     free(atlas, vega)
@@ -103,7 +144,7 @@ def test_a_closed_terminal_stops_the_run(atlas: LabMachine, vega: LabMachine) ->
 def test_a_resize_is_survived(atlas: LabMachine, vega: LabMachine) -> None:
     """U3, faults row 39."""
     atlas.write("/home/sam/resized", b"x")
-    with Terminal(atlas, "sync", vega.host) as terminal:
+    with Terminal(atlas, "sync", vega.host, "--plain") as terminal:
         terminal.expect_review()
         terminal.resize(40, 10)
         terminal.resize(200, 50)
@@ -116,7 +157,7 @@ def test_the_review_shows_removals_and_does_nothing_without_a_yes(atlas: LabMach
     """U4, promise 2: hostnames, removals listed on request, no is the default, nothing changed, no snapshots kept."""
     vega.write("/home/sam/only-on-vega", b"mine")
     runs = vega.sudo(["ls", "/.snapshots/pc-switcher"]).stdout
-    with Terminal(atlas, "sync", vega.host) as terminal:
+    with Terminal(atlas, "sync", vega.host, "--plain") as terminal:
         terminal.expect_review()
         assert "on vega" in terminal.text
         terminal.forget()
@@ -134,7 +175,7 @@ def test_the_review_shows_removals_and_does_nothing_without_a_yes(atlas: LabMach
 def test_ctrl_c_at_the_question_stops_without_a_change(atlas: LabMachine, vega: LabMachine) -> None:
     """I1: between steps the rest never starts."""
     atlas.write("/home/sam/asked", b"x")
-    with Terminal(atlas, "sync", vega.host) as terminal:
+    with Terminal(atlas, "sync", vega.host, "--plain") as terminal:
         terminal.expect_review()
         terminal.type("\x03")
         assert terminal.end() == 130
