@@ -1,7 +1,8 @@
 """A run's care on real PCs: inhibitor locks, paused updates, disks and links watched, and all of it gone at its end.
 
-The run is a small driver on atlas, the program itself imported from the installed bundle. PackageKit and snapd are
-pretended on both PCs: a unit of that name, and a `snap` that keeps its one setting in a file.
+The run is a small driver on atlas, the program itself imported from the installed bundle. Where a PC has no
+PackageKit and no snapd, as in the lab, they are pretended: a unit of that name, and a `snap` that keeps its one
+setting in a file. Where it has them, these are what is paused.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pclab.driving import Json, assert_quiet, shell
 from pclab.machine import LabMachine
 
 pytestmark = [
-    pytest.mark.usefixtures("installed", "updates_that_start"),
+    pytest.mark.usefixtures("installed"),
     pytest.mark.timeout(180),
     pytest.mark.lab(reset="module"),
 ]
@@ -44,7 +45,7 @@ class Out:
     def take(self, event):
         say(event_to_json(event))
 
-async def main(warn, stop_at):
+async def main(host, warn, stop_at):
     bus = Bus(Out())
     disk = DiskSettings(interval=1, warn=Threshold.parse(warn), stop=Threshold.parse(stop_at))
     loop = asyncio.get_running_loop()
@@ -54,7 +55,7 @@ async def main(warn, stop_at):
     loop.add_reader(0, lambda: os.read(0, 100) and None or over.done() or over.set_result(None))
     async with AsyncExitStack() as stack:
         source = await start_source(ask_nobody, bus, stack)
-        master = await connect("vega", stack)
+        master = await connect(host, stack)
         pair = await start_target(master, source, ask_nobody, bus, stack, ephemeral=True)
         settings = attrs.evolve(Settings(), disk=disk)
         async with cared_for(pair, "0001", settings, bus, stop, trees=(b"/home", b"/root")):
@@ -80,24 +81,33 @@ STATE = """
 systemctl show -P ActiveState apt-daily.timer
 systemctl show -P ActiveState apt-daily-upgrade.timer
 systemctl show -P LoadState packagekit.service
-cat /var/lib/pretended-snap-hold 2>/dev/null || echo unset
+snap get -d system refresh.hold 2>/dev/null | tr -d '{}"[:space:]' | cut -d: -f2- | grep . || echo unset
 """
-BEFORE = ["active", "inactive", "loaded", "unset"]
+PRETEND = """
+test -e /usr/bin/snap || { cat >/usr/bin/snap; chmod 755 /usr/bin/snap; }
+if [ "$(systemctl show -P LoadState packagekit.service)" = not-found ]; then
+    printf '[Service]\\nExecStart=/bin/true\\n' >/usr/lib/systemd/system/packagekit.service
+fi
+rm -f /etc/systemd/system/apt-daily.timer
+systemctl daemon-reload
+systemctl start apt-daily.timer
+"""
 
 
 @pytest.fixture(scope="module")
-def updates_that_start(atlas: LabMachine, vega: LabMachine) -> None:
-    """Both PCs as an ordinary desktop: one apt timer active, one not, PackageKit and snapd there."""
+def before(atlas: LabMachine, vega: LabMachine) -> dict[str, list[str]]:
+    """Both PCs as ordinary desktops, and how that is: one apt timer active, PackageKit and snapd there."""
+    states = {}
     for machine in (atlas, vega):
-        machine.write("/usr/bin/snap", SNAP.encode(), 0o755, sudo=True)
-        unit = b"[Service]\nExecStart=/bin/true\n"
-        machine.write("/usr/lib/systemd/system/packagekit.service", unit, sudo=True)
-        script = "rm -f /etc/systemd/system/apt-daily.timer; systemctl daemon-reload; systemctl start apt-daily.timer"
-        shell(machine, script)
-        assert updates(machine) == BEFORE
+        machine.sudo(["sh", "-euc", PRETEND], input=SNAP.encode())
+        states[machine.name] = updates(machine)
+        assert states[machine.name][0] == "active"
+        assert states[machine.name][2] == "loaded"
+    return states
 
 
 def updates(machine: LabMachine) -> list[str]:
+    """Two timers, PackageKit, the hold of snaps."""
     return shell(machine, STATE).split()
 
 
@@ -147,9 +157,9 @@ class Run:
 
 
 @contextmanager
-def run_on(atlas: LabMachine, warn: str = "1 MiB", stop: str = "0 MiB") -> Iterator[Run]:
+def run_on(atlas: LabMachine, vega: LabMachine, warn: str = "1 MiB", stop: str = "0 MiB") -> Iterator[Run]:
     """A run with both PCs under care."""
-    command = ["env", "PYTHONPATH=/usr/local/bin/pc-switcher", "python3", "-c", DRIVER, warn, stop]
+    command = ["env", "PYTHONPATH=/usr/local/bin/pc-switcher", "python3", "-c", DRIVER, vega.host, warn, stop]
     run = Run(atlas.popen(command), [])
     try:
         up = run.read(lambda told: told["type"] == "up")
@@ -170,17 +180,17 @@ def is_under_care(machine: LabMachine) -> None:
     assert timedelta(hours=5, minutes=50) < left <= timedelta(hours=6)
 
 
-def is_as_before(machine: LabMachine, before: list[str] = BEFORE, within: float = 20) -> None:
+def is_as_before(machine: LabMachine, before: list[str], within: float = 20) -> None:
     until(lambda: updates(machine) == before, within)
     until(lambda: not inhibitors(machine), within)
-    assert "pc-switcher" not in shell(machine, "systemctl list-units --all --plain --no-legend 'pc-switcher*'")
+    until(lambda: not shell(machine, "systemctl list-units --all --plain --no-legend 'pc-switcher*'"), within)
 
 
 def test_both_pcs_are_awake_and_undisturbed_while_a_run_lasts_and_as_before_then(
-    atlas: LabMachine, vega: LabMachine
+    before: dict[str, list[str]], atlas: LabMachine, vega: LabMachine
 ) -> None:
     """Issue §5, I3; faults rows 11 and 35: also the timer that was not active before is not active then."""
-    with run_on(atlas) as run:
+    with run_on(atlas, vega) as run:
         for machine in (atlas, vega):
             is_under_care(machine)
         refused = vega.sudo(["systemctl", "reboot", "--check-inhibitors=yes"], check=False)
@@ -189,7 +199,7 @@ def test_both_pcs_are_awake_and_undisturbed_while_a_run_lasts_and_as_before_then
         run.end()
         assert not [told for told in run.told if told.get("level") in {"WARNING", "ERROR"}]
         for machine in (atlas, vega):
-            is_as_before(machine, within=1)
+            is_as_before(machine, before[machine.name], within=1)
     assert_quiet(atlas, vega)
 
 
@@ -229,113 +239,123 @@ def kill_connection(run: Run, atlas: LabMachine, vega: LabMachine) -> LabMachine
     ids=lambda fault: fault.__name__,
 )
 def test_whatever_is_killed_everything_is_put_back(
-    atlas: LabMachine, vega: LabMachine, fault: Callable[[Run, LabMachine, LabMachine], LabMachine]
+    before: dict[str, list[str]],
+    atlas: LabMachine,
+    vega: LabMachine,
+    fault: Callable[[Run, LabMachine, LabMachine], LabMachine],
 ) -> None:
     """I3, faults rows 3, 4 and 35: nobody of ours has to be alive for it."""
-    with run_on(atlas) as run:
+    with run_on(atlas, vega) as run:
         is_under_care(vega)
         hit = fault(run, atlas, vega)
-        is_as_before(hit)
+        is_as_before(hit, before[hit.name])
         if run.process.poll() is None and fault is not kill_program:
             run.end()
     for machine in (atlas, vega):
-        is_as_before(machine)
+        is_as_before(machine, before[machine.name])
     assert_quiet(atlas, vega)
 
 
-def test_a_run_right_after_one_that_was_killed_knows_how_it_was_before(atlas: LabMachine, vega: LabMachine) -> None:
+def test_a_run_right_after_one_that_was_killed_knows_how_it_was_before(
+    before: dict[str, list[str]], atlas: LabMachine, vega: LabMachine
+) -> None:
     """Faults row 35: what is paused by a dead run is not taken for how it was."""
-    with run_on(atlas) as run:
+    with run_on(atlas, vega) as run:
         vega.sudo(["kill", "-9", *map(str, agents(vega))])
         atlas.run(["kill", "-9", str(run.pid)])
-    with run_on(atlas) as run:
+    with run_on(atlas, vega) as run:
         is_under_care(vega)
         run.end()
     for machine in (atlas, vega):
-        is_as_before(machine)
+        is_as_before(machine, before[machine.name])
 
 
 @pytest.mark.parametrize(
     ("own", "is_touched"), [("forever", False), ("2099-01-01T00:00:00+02:00", False), ("2020-02-02T02:02:02Z", True)]
 )
 def test_a_hold_of_a_persons_own_is_the_same_afterwards(
-    atlas: LabMachine, vega: LabMachine, own: str, is_touched: bool
+    before: dict[str, list[str]], atlas: LabMachine, vega: LabMachine, own: str, is_touched: bool
 ) -> None:
     """Faults row 35: restored exactly, also after a kill."""
-    before = [*BEFORE[:3], own]
+    with_own = [*before[vega.name][:3], own]
+    was = before[vega.name][3]
     shell(vega, f"snap set system refresh.hold={own}")
     try:
-        with run_on(atlas) as run:
+        with run_on(atlas, vega) as run:
             assert (updates(vega)[3] != own) is is_touched
             run.end()
-            is_as_before(vega, before, within=1)
-        with run_on(atlas):
+            is_as_before(vega, with_own, within=1)
+        with run_on(atlas, vega):
             vega.sudo(["kill", "-9", *map(str, agents(vega))])
-            is_as_before(vega, before)
+            is_as_before(vega, with_own)
     finally:
-        shell(vega, "snap unset system refresh.hold")
+        shell(vega, "snap unset system refresh.hold" if was == "unset" else f"snap set system refresh.hold={was}")
 
 
-def test_a_pause_ends_by_itself_when_its_time_is_over(atlas: LabMachine, vega: LabMachine) -> None:
+def test_a_pause_ends_by_itself_when_its_time_is_over(
+    before: dict[str, list[str]], atlas: LabMachine, vega: LabMachine
+) -> None:
     """Faults row 35: the unit carries its own end; here it is told to end early, as its time does."""
-    with run_on(atlas) as run:
+    with run_on(atlas, vega) as run:
         assert shell(vega, "systemctl show -P RuntimeMaxUSec pc-switcher-pause.service").strip() == "6h"
         shell(vega, "systemctl stop pc-switcher-pause.service")
-        assert updates(vega) == BEFORE
-        run.says("updates on vega are no longer paused")
+        assert updates(vega) == before[vega.name]
+        run.says(f"updates on {vega.host} are no longer paused")
         run.end()
-    is_as_before(vega)
+    is_as_before(vega, before[vega.name])
 
 
-def test_a_disk_that_fills_up_is_a_warning_and_then_stops_the_run(atlas: LabMachine, vega: LabMachine) -> None:
+def test_a_disk_that_fills_up_is_a_warning_and_then_stops_the_run(
+    before: dict[str, list[str]], atlas: LabMachine, vega: LabMachine
+) -> None:
     """S8, faults row 7: vega is watched too; the error names it, the place and the amounts."""
     free = int(shell(vega, "df --output=avail -B1 /home | tail -n 1"))
     mebibyte = 1024**2
     warn, stop = f"{free // mebibyte - 500} MiB", f"{free // mebibyte - 1500} MiB"
     try:
-        with run_on(atlas, warn, stop) as run:
-            run.read(lambda told: told["type"] == "free-space" and told["machine"] == "vega")
+        with run_on(atlas, vega, warn, stop) as run:
+            run.read(lambda told: told["type"] == "free-space" and told["machine"] == vega.host)
             shell(vega, "fallocate -l 1G /home/filler && sync")
-            run.says("vega: room gets low at /home")
+            run.says(f"{vega.host}: room gets low at /home")
             shell(vega, "fallocate -l 1G /home/filler2 && sync")
             down = run.read(lambda told: told["type"] == "down")
             low = [told for told in run.told if "room gets low" in str(told.get("message"))]
             assert len(low) == 1
         error = down["error"]
         assert isinstance(error, list)
-        assert error[0].startswith("vega: too little room to go on at /home: ")
+        assert error[0].startswith(f"{vega.host}: too little room to go on at /home: ")
         assert error[1]
     finally:
         shell(vega, "rm -f /home/filler /home/filler2")
-    is_as_before(vega)
+    is_as_before(vega, before[vega.name])
 
 
 @pytest.mark.lab_only
 def test_a_pc_that_stands_still_is_named_as_the_cause_and_again_when_it_is_back(
-    atlas: LabMachine, vega: LabMachine
+    before: dict[str, list[str]], atlas: LabMachine, vega: LabMachine
 ) -> None:
     """Faults row 11, issue §3: a job stalls because vega is frozen; thawed within its time, the run goes on."""
-    with run_on(atlas) as run:
+    with run_on(atlas, vega) as run:
         vega.freeze()
         try:
             stalled = run.read(
-                lambda told: told["type"] == "stalled" and "nothing was heard from vega" in str(told["cause"])
+                lambda told: told["type"] == "stalled" and f"nothing was heard from {vega.host}" in str(told["cause"])
             )
             assert stalled["job"] == "files"
-            silent = run.read(lambda told: told["type"] == "link-health" and told["machine"] == "vega")
+            silent = run.read(lambda told: told["type"] == "link-health" and told["machine"] == vega.host)
             assert float(str(silent["silent"])) > 5
         finally:
             vega.thaw()
-        run.says("vega gave no sign of life for")
+        run.says(f"{vega.host} gave no sign of life for")
         run.end()
-    is_as_before(vega)
+    is_as_before(vega, before[vega.name])
 
 
-def test_a_signal_ends_it_in_order(atlas: LabMachine, vega: LabMachine) -> None:
+def test_a_signal_ends_it_in_order(before: dict[str, list[str]], atlas: LabMachine, vega: LabMachine) -> None:
     """I3: the driver's terminal goes away."""
-    with run_on(atlas) as run:
+    with run_on(atlas, vega) as run:
         is_under_care(atlas)
         run.process.send_signal(signal.SIGTERM)
         for machine in (atlas, vega):
-            is_as_before(machine)
+            is_as_before(machine, before[machine.name])
     assert_quiet(atlas, vega)
