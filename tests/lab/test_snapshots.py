@@ -24,6 +24,7 @@ from pcswitcher.snapshots.ioctls import TOP_LEVEL_ID
 from pcswitcher.snapshots.layout import Layout, PlaceKind, UncoveredKind
 from pcswitcher.snapshots.names import Moment
 from pcswitcher.snapshots.reading import read_machine_layout
+from pcswitcher.snapshots.room import read_rooms
 from pcswitcher.snapshots.snapshots import snapshot_path
 from pcswitcher.snapshots.subvolumes import (
     all_subvolumes,
@@ -395,7 +396,7 @@ def test_what_agents_are_asked_crosses_the_wire(pc: LoopPc, monkeypatch: pytest.
     assert travel(context, snapshots.prepare_snapshots).kind is PlaceKind.SUBVOLUME
     made = travel(context, snapshots.create_snapshots, "0007", Moment.PRE, layout.names)
     assert set(travel(context, snapshots.list_snapshots)) == set(made)
-    assert travel(context, snapshots.free_space, trees[0]).is_btrfs
+    assert travel(context, read_rooms, trees)[0].is_btrfs
     assert set(travel(context, snapshots.delete_snapshots, "0007", None)) == set(made)
     assert travel(context, snapshots.list_snapshots) == ()
 

@@ -17,7 +17,6 @@ from pcswitcher.snapshots.layout import Layout, SnapshotsPlace
 from pcswitcher.snapshots.mounts import join
 from pcswitcher.snapshots.names import Moment
 from pcswitcher.snapshots.reading import read_machine_layout
-from pcswitcher.snapshots.subvolumes import Space, read_space
 
 SNAPSHOTS = b"/.snapshots"
 """Where snapshots live on every machine (design §4)."""
@@ -72,12 +71,6 @@ def delete_snapshots(context: Context, run: str, moment: Moment | None) -> tuple
 def remove_empty_place(context: Context) -> None:
     """Remove /.snapshots, when it is a subvolume with nothing in it: a dry run made it and leaves nothing behind."""
     SnapshotsFolder(SNAPSHOTS).remove_empty(context)
-
-
-@exposed
-def free_space(context: Context, path: bytes) -> Space:
-    """Tell how much room the filesystem of the directory ``path`` has, in bytes. Raises SnapshotError."""
-    return read_space(path)
 
 
 def snapshot_path(layout: Layout, snapshot: Snapshot, tree: bytes) -> bytes:
