@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 
 import pytest
 
-from pclab.driving import command, shell, sync
+from pclab.driving import assert_quiet, command, shell, sync
 from pclab.machine import LabMachine
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("synced", "quiet_after"), pytest.mark.timeout(240)]
@@ -72,24 +75,53 @@ def test_the_command_tells_and_deletes_here_and_there(atlas: LabMachine, vega: L
     change_and_sync(atlas, vega)
 
 
-def test_cleaning_is_refused_while_a_run_goes_on(atlas: LabMachine, vega: LabMachine) -> None:
-    """K1: exit 11, and the run is not disturbed."""
+@contextmanager
+def writing(atlas: LabMachine, vega: LabMachine) -> Generator[subprocess.Popen[bytes]]:
+    """A slow sync that writes to vega; after the block the link is as fast as before and the sync has ended."""
     shell(atlas, "head -c 30000000 /dev/urandom >~sam/zz-big; chown sam: ~sam/zz-big")
     vega.limit_bandwidth(20)
     process = atlas.popen(["pc-switcher", "sync", "vega", "--plain", "--yes"])
     try:
         deadline = time.monotonic() + 60
         while not vega.processes(r"rsync .*--server"):
-            assert process.poll() is None, process.communicate()
+            assert process.poll() is None, "it ended before it wrote"
             assert time.monotonic() < deadline, "no rsync on vega"
             time.sleep(0.1)
+        yield process
+    finally:
+        vega.limit_bandwidth(10_000)
+        process.communicate(timeout=120)
+
+
+@pytest.mark.lab_only
+def test_cleaning_is_refused_while_a_run_goes_on(atlas: LabMachine, vega: LabMachine) -> None:
+    """K1: exit 11, and the run is not disturbed."""
+    with writing(atlas, vega) as process:
         for machine in (atlas, vega):
             ended = command(machine, "snapshots", "clean", "--keep-runs", "1", "--older-than", "0", status=11)
             assert "another run: atlas → vega" in ended.err
-    finally:
-        vega.limit_bandwidth(10_000)
-        out, _ = process.communicate(timeout=120)
-    assert process.returncode == 0, out
+    assert process.returncode == 0
+
+
+@pytest.mark.lab_only
+@pytest.mark.parametrize("name", ["atlas", "vega"])
+def test_a_snapshot_that_is_pruned_while_a_run_uses_it_costs_no_file(
+    atlas: LabMachine, vega: LabMachine, name: str
+) -> None:
+    """Faults row 36: in use. The run ends well or says that it did not; nothing is lost, and the next run completes."""
+    machine = {"atlas": atlas, "vega": vega}[name]
+    atlas.write("/home/sam/kept", b"x")
+    sync(atlas, vega)
+    with writing(atlas, vega) as process:
+        pruned = f"{OURS}/{runs(machine)[-1]}/pre-@home"
+        shell(machine, f"btrfs -q subvolume delete {pruned}")
+    assert process.returncode in {0, 1, 3, 15}, process.returncode
+    assert_quiet(atlas, vega)
+    assert vega.read("/home/sam/kept") == b"x"
+    sync(atlas, vega)
+    for folder in ("kept", "zz-big"):
+        there, here = (shell(each, f"sha256sum ~sam/{folder}") for each in (vega, atlas))
+        assert there == here
 
 
 def test_a_base_that_another_tool_pruned_is_known_by_its_id(atlas: LabMachine, vega: LabMachine) -> None:
