@@ -9,9 +9,7 @@ from pcswitcher.faces.lines import Lines
 from pcswitcher.faces.words import lines_of
 from pcswitcher.model.events import Event, FreeSpace, Level, LinkHealth, Progress
 from pcswitcher.model.settings import DiskSettings
-
-PROGRESS_INTERVAL = 5.0
-"""Least seconds between two progress lines of one job on one machine."""
+from pcswitcher.run.pace import ProgressPace
 
 
 class PlainFace:
@@ -24,7 +22,7 @@ class PlainFace:
         self._lines = Lines(stream)
         self._level = level
         self._disk = disk or DiskSettings()
-        self._printed: dict[tuple[str, str], float] = {}
+        self._pace = ProgressPace()
         self._rooms: dict[tuple[str, str], Room] = {}
         self._bad_links: set[str] = set()
 
@@ -36,7 +34,7 @@ class PlainFace:
     def _is_news(self, event: Event) -> bool:
         match event:
             case Progress():
-                return self._is_due(event)
+                return self._pace.is_due(event)
             case FreeSpace():
                 before = self._rooms.get((event.machine, event.path), Room.ENOUGH)
                 self._rooms[event.machine, event.path] = room(event, self._disk)
@@ -47,13 +45,3 @@ class PlainFace:
                 return was_bad is not link_is_bad(event)
             case _:
                 return True
-
-    def _is_due(self, event: Progress) -> bool:
-        """Five seconds after the first, which says nothing yet, and after each that was printed."""
-        key = (event.job, event.machine)
-        moment = event.time.timestamp()
-        since = moment - self._printed.setdefault(key, moment)
-        if 0 <= since < PROGRESS_INTERVAL:
-            return False
-        self._printed[key] = moment
-        return True

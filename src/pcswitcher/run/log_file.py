@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pcswitcher.model.codec import JsonValue, dump_plain
 from pcswitcher.model.events import Event, FreeSpace, Level, LinkHealth, LogLine, Progress, event_to_json
+from pcswitcher.run.pace import ProgressPace
 
 GATHERING = 0.05
 """Seconds in which lines below INFO gather to be written together."""
@@ -38,6 +39,7 @@ class LogFile:
         self.level = level
         self.problem = ""
         self._limit = limit
+        self._pace = ProgressPace()
         self._lines: deque[bytes] = deque()
         # Each of the two numbers is changed by one thread only: what waits is their difference.
         self._taken = 0
@@ -58,8 +60,8 @@ class LogFile:
         self._writer.start()
 
     def take(self, event: Event) -> None:
-        """See Sink. Progress is for the screen; lines below the level are left out."""
-        if self._ended or self._closed or isinstance(event, Progress):
+        """See Sink. Lines below the level are left out; of progress there is one every few seconds (J4)."""
+        if self._ended or self._closed or (isinstance(event, Progress) and not self._pace.is_due(event)):
             return
         level = level_of(event)
         if level < self.level and isinstance(event, OFTEN):
@@ -156,6 +158,8 @@ def level_of(event: Event) -> Level:
     """How much an event matters to a log. How the run goes is always in it."""
     if isinstance(event, LogLine):
         return event.level
+    if isinstance(event, Progress):
+        return Level.FULL
     return Level.DEBUG if isinstance(event, OFTEN) else Level.WARNING
 
 

@@ -12,9 +12,10 @@ import attrs
 import pytest
 
 from pcswitcher.faces.json_lines import JsonFace
-from pcswitcher.faces.plain import PROGRESS_INTERVAL, PlainFace
+from pcswitcher.faces.plain import PlainFace
 from pcswitcher.faces.words import lines_of
 from pcswitcher.model.events import Event, FreeSpace, Level, LinkHealth, LogLine, Progress
+from pcswitcher.run.pace import PROGRESS_INTERVAL
 
 TIME = datetime(2026, 5, 1, 12, 30, tzinfo=UTC)
 

@@ -168,9 +168,20 @@ def test_a_disk_that_hangs_holds_up_nothing_and_what_matters_waits_for_it(tmp_pa
     assert found[-1]["message"] == "last"
 
 
-def test_progress_never_waits_for_the_disk(tmp_path: Path, stuck: Disk) -> None:
+def test_of_progress_there_is_a_line_every_few_seconds(tmp_path: Path) -> None:
+    """J4, L5: however often it is told."""
+    log = LogFile(tmp_path / "a.jsonl")
+    start = now()
+    for number in range(10_000):
+        moment = start + timedelta(milliseconds=number)
+        log.take(Progress(time=moment, job="files", machine="vega", done=number, total=0, unit="paths"))
+    log.close()
+    assert [each["done"] for each in lines_in(log.path)] == [5000]
+
+
+def test_what_a_job_is_at_never_waits_for_the_disk(tmp_path: Path, stuck: Disk) -> None:
     """L5."""
-    log = LogFile(tmp_path / "a.jsonl", Level.DEBUG)
+    log = LogFile(tmp_path / "a.jsonl", Level.INFO)
     for number in range(10_000):
         log.take(Progress(job="files", machine="vega", done=number, total=0, unit="paths"))
     assert not log._lines
