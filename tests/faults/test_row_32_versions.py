@@ -42,7 +42,7 @@ def pretend(machine: LabMachine, program: str, version: str) -> None:
     [
         (f"rsync  version 3.1.3  protocol version 31\n{WITH_ALL}", "rsync is too old: 3.1.3"),
         (f"rsync  version 2.6.9  protocol version 29\n{WITH_ALL}", "rsync is too old: 2.6.9"),
-        (f"openrsync: protocol version 29\n{WITH_ALL}", "rsync is too old"),
+        (f"openrsync: protocol version 29\nrsync version 2.6.9 compatible\n{WITH_ALL}", "rsync is too old: 2.6.9"),
         ("rsync  version 3.4.1  protocol version 32\n  hardlinks, no ACLs, xattrs", "was built without ACLs"),
         ("rsync  version 3.4.1  protocol version 32\n  hardlinks, ACLs, no xattrs", "without extended attributes"),
     ],

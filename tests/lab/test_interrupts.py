@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 
@@ -13,7 +14,7 @@ from pclab.stepping import Point, SteppedRun, carry_stepper
 
 pytestmark = [pytest.mark.usefixtures("stepper", "quiet_after"), pytest.mark.timeout(240), pytest.mark.lab_only]
 
-ITEM = "/home/sam/interrupted"
+NUMBERS = itertools.count(1)
 CAPTURE = Point("capture", "vega", "scan_tree")
 FIRST_CLEANING = Point("capture", "vega", "delete_snapshots")
 """What is asked first once a run that has changed nothing is to end."""
@@ -26,17 +27,17 @@ def stepper(synced: None, atlas: LabMachine) -> None:
 
 
 @pytest.fixture(autouse=True)
-def something_to_do(atlas: LabMachine, vega: LabMachine) -> Iterator[None]:
-    """An edit on atlas; after the test vega is on the network, and nothing of it stays on either."""
-    atlas.write(ITEM, b"new")
-    shell(vega, f"rm -f {ITEM}")
-    yield
+def item(atlas: LabMachine, vega: LabMachine) -> Iterator[str]:
+    """A new file on atlas; after the test vega is on the network, both are quiet and free, and the next sync works."""
+    item = f"/home/sam/interrupted-{next(NUMBERS)}"
+    atlas.write(item, b"new")
+    yield item
     vega.join()
     assert_quiet(atlas, vega, within=20)
     for machine in (atlas, vega):
         shell(machine, "[ ! -e /run/pc-switcher/lock ] || flock --nonblock /run/pc-switcher/lock true")
     sync(atlas, vega)
-    assert vega.read(ITEM) == b"new"
+    assert vega.read(item) == b"new"
 
 
 def interrupt(atlas: LabMachine, point: Point, name: str = "INT") -> Ended:
@@ -69,7 +70,7 @@ def last_record(machine: LabMachine) -> dict[str, object]:
     ids=str,
 )
 def test_between_and_before_the_jobs_the_rest_never_starts(
-    atlas: LabMachine, vega: LabMachine, point: Point, name: str
+    atlas: LabMachine, vega: LabMachine, item: str, point: Point, name: str
 ) -> None:
     """I1, I3: WARNING, 130; no snapshot of the run stays, vega is as before, both PCs tell of it."""
     kept = snapshots(atlas), snapshots(vega)
@@ -77,7 +78,7 @@ def test_between_and_before_the_jobs_the_rest_never_starts(
     assert ended.status == 130, ended
     assert "WARNING: stopping at the next safe point" in ended.out
     assert "apply …" not in ended.out
-    assert vega.run(["test", "-e", ITEM], check=False).returncode == 1
+    assert vega.run(["test", "-e", item], check=False).returncode == 1
     assert (snapshots(atlas), snapshots(vega)) == kept
     for machine in (atlas, vega):
         record = last_record(machine)
@@ -121,10 +122,13 @@ def test_a_second_one_while_cleaning_up_ends_it_now_and_the_agents_end_by_themse
     assert ended.status == 130, ended
 
 
-def test_an_interrupt_after_the_work_is_done_loses_nothing_of_it(atlas: LabMachine, vega: LabMachine) -> None:
+def test_an_interrupt_after_the_work_is_done_loses_nothing_of_it(
+    atlas: LabMachine, vega: LabMachine, item: str
+) -> None:
     """I1, promise 6: the changes are made; what tells of them is written to its end before the run ends."""
     point = Point("record", "vega", "write_record")
     ended = interrupt(atlas, point)
-    assert vega.read(ITEM) == b"new"
+    assert ended.status == 0, ended
+    assert vega.read(item) == b"new"
     for machine in (atlas, vega):
         assert last_record(machine)["outcome"] == "done", ended

@@ -215,8 +215,11 @@ def compare_facts(source: Machine, target: Machine) -> Look:
 
 
 def rsync_version(answer: str) -> tuple[int, ...]:
-    """The version in the first line of ``rsync --version``; (0,) when there is none."""
-    found = re.search(r"version v?(\d+(?:\.\d+)*)", answer)
+    """The version that ``rsync --version`` tells, which openrsync does too; (0,) when there is none.
+
+    A protocol has a version as well, and it is a larger number.
+    """
+    found = re.search(r"\brsync\s+version v?(\d+(?:\.\d+)*)", answer)
     return tuple(int(part) for part in found[1].split(".")) if found else (0,)
 
 

@@ -23,6 +23,8 @@ from pcswitcher.run.machines import refuse_same_machine
         ("rsync  version 3.4.1  protocol version 32", (3, 4, 1)),
         ("rsync  version v3.2.7pre1  protocol version 31", (3, 2, 7)),
         ("rsync version 3.10  protocol version 33", (3, 10)),
+        ("openrsync: protocol version 29\nrsync version 2.6.9 compatible", (2, 6, 9)),
+        ("openrsync: protocol version 29", (0,)),
         ("", (0,)),
     ],
 )
