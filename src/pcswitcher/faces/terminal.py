@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TypeAlias
 
+import attrs
 from rich.console import Console
 from rich.text import Text
 
@@ -85,8 +86,9 @@ class TerminalReviewer:
                 console.print(Text(line), soft_wrap=True)
             for finding in plan.closed_gates(allowed):
                 console.print(Text(f"! {one_line(finding.message)}", style="bold yellow"), soft_wrap=True)
-                if not await _types_word(console, finding):
+                if finding.gate is None or not await _types_word(console, finding):
                     return None
+                allowed |= {finding.gate}
             while True:
                 console.print(Text(question_words(plan), style="bold"), end="")
                 match (await read_line()).strip().lower():
@@ -100,7 +102,7 @@ class TerminalReviewer:
                     case "y" | "yes":
                         decided = await _confirm_removals(console, plan)
                         if decided is not None:
-                            return decided
+                            return attrs.evolve(decided, opened=tuple(gate for gate in Gate if gate in allowed))
                     case _:
                         return None
 

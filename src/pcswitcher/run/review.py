@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeAlias
 
+import attrs
+
 from pcswitcher.jobs.api import Change, Decision, Details, Gate
 from pcswitcher.model.errors import CheckError, QuestionError
 from pcswitcher.model.plan import ConflictPolicy, Plan
@@ -52,7 +54,7 @@ class PolicyReviewer:
             answers.append("add --yes to accept the plan, or --dry-run to only see it")
         if questions:
             raise QuestionError("; ".join(questions), "; ".join(dict.fromkeys(answers)))
-        return answered
+        return attrs.evolve(answered, opened=tuple(gate for gate in Gate if gate in allowed))
 
 
 def answer_conflicts(plan: Plan, policy: ConflictPolicy) -> Plan:

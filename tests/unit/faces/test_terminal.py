@@ -232,7 +232,7 @@ def test_enter_goes_back_from_the_conflicts_with_what_was_decided(keyboard: Keyb
 def test_a_gate_wants_its_own_word_typed(keyboard: Keyboard, gate: Finding) -> None:
     """F6, K3, U4: a habitual yes does not delete unusually much."""
     plan = plan_of(findings=(gate,))
-    assert reviewed(keyboard, f"{gate.gate}\ny\n", plan)[0] == plan
+    assert reviewed(keyboard, f"{gate.gate}\ny\n", plan)[0] == attrs.evolve(plan, opened=(gate.gate,))
     assert reviewed(keyboard, "y\n", plan)[0] is None
     assert reviewed(keyboard, "\n", plan)[0] is None
 

@@ -49,7 +49,7 @@ def review(
 
 def test_yes_accepts_a_plan_with_warnings_as_it_is() -> None:
     plan = plan_of()
-    assert review(plan) is plan
+    assert review(plan) == plan
 
 
 def test_without_a_yes_the_question_is_told_with_both_ways_on() -> None:
@@ -67,7 +67,9 @@ def test_yes_alone_opens_no_gate_and_its_own_word_does(gate: Gate) -> None:
     with pytest.raises(QuestionError, match=f"about {gate}") as caught:
         review(plan_of(gate))
     assert f"--allow {gate}" in caught.value.hint
-    assert review(plan_of(gate), gate)
+    accepted = review(plan_of(gate), gate)
+    assert accepted is not None
+    assert accepted.opened == (gate,)
 
 
 def test_each_gate_wants_its_own_word() -> None:

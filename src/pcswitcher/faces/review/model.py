@@ -266,11 +266,23 @@ class Review:
         return sum((group.tally() for group in self.groups if group.kind.decides), start=Tally())
 
     def decided(self) -> Plan:
-        """The plan with all decisions."""
+        """The plan with all decisions, and the gates that are open."""
         decisions: dict[str, dict[str, Decision]] = {}
         for group in self.groups:
             decisions.setdefault(group.section.job, {}).update(group.decisions())
-        return attrs.evolve(self.plan, decisions={job: made for job, made in decisions.items() if made})
+        return attrs.evolve(
+            self.plan,
+            decisions={job: made for job, made in decisions.items() if made},
+            opened=tuple(gate for gate in Gate if gate in self.allowed),
+        )
+
+    def kept(self) -> Plan:
+        """The plan for a file: whoever applies it is not asked about removals, so what was not confirmed is skipped."""
+        plan = self.decided()
+        for group, _ in self.waiting(Kind.REMOVALS):
+            items = [item for item, code in zip(group.items, group.codes, strict=True) if code == UNDECIDED]
+            plan = plan.deciding(group.section.job, items, Decision.SKIP)
+        return plan
 
 
 def groups_of(section: Section, decisions: Decisions) -> list[Group]:

@@ -260,7 +260,7 @@ class ReviewScreen(Screen[Plan | None]):
     @work(exclusive=True, group="question")
     async def action_save(self) -> None:
         """Save the plan with its decisions and leave; nothing is changed."""
-        if self.review and await ask_file(self, self.review.decided(), self._save):
+        if self.review and await ask_file(self, self.review, self._save):
             self.dismiss(None)
 
     @work(exclusive=True, group="question")

@@ -22,7 +22,7 @@ from pcswitcher.jobs.api import Change, Details, Finding, Gate
 from pcswitcher.model.plan import Plan, Section
 
 T = TypeVar("T")
-PATIENCE = 60
+PATIENCE = 20
 ROUNDS = 2
 """How often all messages are waited for without any effect: one leads to another, a button to its question."""
 
@@ -76,6 +76,13 @@ class Desk:
     def text(self) -> str:
         """Everything on the screen, as one line without its wrapping and frames."""
         return " ".join(" ".join(self.shown()).replace("│", " ").split())
+
+    async def sees(self, words: str) -> None:
+        """Wait for words to be on the screen: it is drawn a moment after a key has had its effect."""
+        try:
+            await self.until(lambda: words in self.text())
+        except TimeoutError:
+            raise AssertionError(f"{words!r} is not on the screen: {self.text()}") from None
 
     def rows(self) -> list[str]:
         """The lines of the tree."""
