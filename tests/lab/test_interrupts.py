@@ -12,7 +12,7 @@ from pclab.driving import Ended, assert_quiet, shell, sync
 from pclab.machine import LabMachine
 from pclab.stepping import Point, SteppedRun, carry_stepper
 
-pytestmark = [pytest.mark.usefixtures("stepper", "quiet_after"), pytest.mark.timeout(240), pytest.mark.lab_only]
+pytestmark = [pytest.mark.usefixtures("stepper"), pytest.mark.timeout(240), pytest.mark.lab_only]
 
 NUMBERS = itertools.count(1)
 CAPTURE = Point("capture", "vega", "scan_tree")
