@@ -179,22 +179,27 @@ class ReviewScreen(Screen[Plan | None]):
         self._closer = (change.item, found)
         self.query_one(DetailsPane).show_closer(found)
 
-    @work(exclusive=True, group="question")
-    async def action_decide(self, answer: str) -> None:
-        """Give an answer for what is under the cursor: an item, a folder or a group."""
+    def action_decide(self, answer: str) -> None:
+        """Give an answer for what is under the cursor: an item, a folder or a group.
+
+        At once, unless it is asked about: the next key may be here already, and must find it decided.
+        """
         row, decision = self.plan_tree.current, Decision(answer)
         if self.review is None or row is None:
             return
         span = row.span
         if span is None or not span.view.group.kind.decides:
             self._say("Choose a group, a folder or an item.")
-            return
-        if decision is Decision.APPLY and span.removals() and span.decision() is not Decision.APPLY:
-            chosen = await ask_removal(self, self._plan, span)
-            if chosen is None:
-                return
-            decision = chosen
-        self._decide(span, decision)
+        elif decision is Decision.APPLY and span.removals() and span.decision() is not Decision.APPLY:
+            self._decide_removal(span)
+        else:
+            self._decide(span, decision)
+
+    @work(exclusive=True, group="question")
+    async def _decide_removal(self, span: Span) -> None:
+        decision = await ask_removal(self, self._plan, span)
+        if decision is not None:
+            self._decide(span, decision)
 
     def _decide(self, span: Span, decision: Decision) -> None:
         if self.review is None:

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from textual import events
 
 from pcswitcher.faces.review.tree import PlanTree
 from pcswitcher.jobs.api import Action, Change, Decision, Details, Finding, Gate, PcSwitcherError, Severity
@@ -125,6 +126,34 @@ def test_a_look_that_fails_is_told_and_the_review_goes_on(drive, plan_of, error)
 
     ended = drive(plan_of(*added("a", "b")), scenario, inspect=inspect)
     assert ended.plan.decisions == {"files": {"/home/sam/a": Decision.SKIP}}
+
+
+def test_keys_that_come_at_once_all_count(drive, plan_of):
+    """U4: over a slow line keys arrive together; what was skipped just before the y is not made."""
+
+    async def scenario(desk):
+        await desk.go("a")
+        for key in "ny":
+            desk.pilot.app.post_message(events.Key(key, key))
+        await desk.sees("1 skipped")
+        await desk.press("y")
+
+    ended = drive(plan_of(*added("a", "b")), scenario)
+    assert ended.plan.decisions == {"files": {"/home/sam/a": Decision.SKIP}}
+
+
+def test_a_y_that_is_pressed_twice_too_soon_is_no_yes(drive, plan_of):
+    """U4, promise 2: the question must have been on the screen; it stays and takes its answer."""
+
+    async def scenario(desk):
+        for _ in range(2):
+            desk.pilot.app.post_message(events.Key("y", "y"))
+        await desk.sees("y Change vega")
+        await desk.settle()
+        assert not desk.answer.done()
+        await desk.press("y")
+
+    assert drive(plan_of(*added("a", "b")), scenario).over
 
 
 def test_a_plan_of_plain_changes_is_accepted_after_a_summary(drive, plan_of):
