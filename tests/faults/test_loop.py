@@ -91,7 +91,7 @@ FAULTS = [
     Fault(
         name="the program is killed",
         strike=lambda atlas, _: kill(atlas, "^python3 .*pclab-stepper"),
-        ends=frozenset({137}),
+        ends=frozenset({255}),  # what ssh says of a program that a signal ended
     ),
     Fault(
         name="the power of the target is cut",

@@ -34,9 +34,12 @@ class RunSnapshots:
     async def take(self, world: World, moment: Moment) -> World:
         """Snapshot every subvolume in scope on both; gives the world as it is read from there.
 
-        Raises SnapshotError when one fails; nobody has changed anything then.
+        Raises a group with the SnapshotError when one fails; nobody has changed anything then.
         """
-        source, target = await asyncio.gather(self._take(world.source, moment), self._take(world.target, moment))
+        # When one fails the other ends too before anybody cleans up: a snapshot that comes later would stay for ever.
+        async with asyncio.TaskGroup() as both:
+            taking = [both.create_task(self._take(side, moment)) for side in (world.source, world.target)]
+        source, target = (each.result() for each in taking)
         for side in (source, target):
             self.taken = (*self.taken, *snapshot_records(side.machine.name, side.snapshots))
         return attrs.evolve(world, source=source, target=target)
