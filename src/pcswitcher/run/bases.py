@@ -6,7 +6,9 @@ gets it before it is changed, the source last of all: whatever a crash leaves, t
 the later ones of the target tell what was being brought to it, so that nobody takes it for edits made there.
 
 The base is the state of the *target* after a run. Where all went well that is the source's; where an item was
-skipped or failed it is what the target kept: when the source moves on, the target has still nothing to lose.
+skipped or failed it is what the target kept: when the source moves on, the target has still nothing to lose. Where a
+conflict was skipped or kept, the old base stays, and what the run brought counts like that of one cut short: else the
+target's own edit would be the base, and the next run would overwrite it without a question (promise 7).
 """
 
 from __future__ import annotations

@@ -149,8 +149,11 @@ class Changing:
         job, report = applied.planned.job, applied.report
         if report.outcome not in {Outcome.DONE, Outcome.PARTIAL, Outcome.NOTHING} or self.book.record is None:
             return
+        refused = refused_items(self.plan, job.name)
+        if refused and any(change.item in refused for change in applied.section.conflicts()):
+            return  # the target's edit must stay one: with a base that has it, the next run would take it away unasked
         data, digest = applied.planned.encoded, applied.section.source_state
-        if report.failed or applied.differences or refused_items(self.plan, job.name):
+        if report.failed or applied.differences or refused:
             state = await job.capture(after.target, after)
             data, digest = await asyncio.to_thread(job.encode_state, state), job.state_digest(state)
         known = self.common.heads.get(job.name)
