@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pclab.driving import command, shell, sync
+from pclab.driving import command, overrule, shell, sync
 from pclab.machine import LabMachine
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("synced", "quiet_after")]
@@ -23,7 +23,7 @@ def test_a_stale_journal_on_the_target_never_meets_a_new_database(atlas: LabMach
     assert "stale.db-wal" in shell(vega, "ls ~", sudo=False)
     shell(atlas, "rm ~/stale.db*", sudo=False)
     atlas.run(["python3", "-c", make.replace("os._exit(0)", "c.close()"), "from atlas"])
-    sync(atlas, vega)
+    overrule(atlas, vega, "/home/sam/stale.db")
     read = "import sqlite3; print(sqlite3.connect('/home/sam/stale.db').execute('select x from t').fetchall())"
     assert vega.run(["python3", "-c", read]).stdout.decode().strip() == "[('from atlas',)]"
 

@@ -98,7 +98,7 @@ def test_a_machine_takes_part_in_one_run_at_a_time(atlas: LabMachine, vega: LabM
     for machine in (vega, lyra):
         product.install(machine, product.BUNDLE)
     atlas.write("/home/sam/waiting", b"x")
-    with Terminal(atlas, "sync", vega.host) as terminal:
+    with Terminal(atlas, "sync", vega.host, "--plain") as terminal:
         terminal.expect_review()  # both locks are held from here on
         busy(sync(atlas, vega, status=11).out, "atlas is the source of another run: atlas → vega", "on atlas")
         busy(sync(atlas, lyra, status=11).out, "atlas is the source of another run: atlas → vega")
@@ -113,7 +113,7 @@ def test_a_machine_takes_part_in_one_run_at_a_time(atlas: LabMachine, vega: LabM
 def test_a_dead_holder_never_blocks(atlas: LabMachine, vega: LabMachine) -> None:
     """K2: kill -9 of the program while it holds both locks; the next run starts."""
     atlas.write("/home/sam/held", b"x")
-    with Terminal(atlas, "sync", vega.host) as terminal:
+    with Terminal(atlas, "sync", vega.host, "--plain") as terminal:
         terminal.expect_review()
         (ours,) = atlas.processes(r"^\S*python3? \S*pc-switcher sync ")
         atlas.run(["kill", "-KILL", str(ours.pid)])

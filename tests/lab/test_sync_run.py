@@ -187,7 +187,7 @@ def test_output_that_is_no_terminal_gets_plain_lines(atlas: LabMachine, vega: La
         (("sync", "vega", "--no-such-option"), 2, "--no-such-option"),
         (("sync", "vega", "--plain", "--json"), 2, "--plain"),
         (("sync", "vega", "--only", "filez"), 2, "files"),
-        (("sync", "vega", "--skip", "files"), 2, "job"),
+        (("sync", "vega", "--skip", "files", "--skip", "settings"), 2, "no job is selected"),
         (("sync", "vega", "--allow", "everything"), 2, "first-sync"),
         (("syncc", "vega"), 2, "sync"),
         (("show", "999"), 1, "999"),

@@ -7,7 +7,7 @@ import stat
 
 import pytest
 
-from pclab.driving import Terminal, command, first_sync, manifest, shell, sync
+from pclab.driving import Terminal, command, first_sync, manifest, overrule, shell, sync
 from pclab.machine import LabMachine
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("installed", "quiet_after")]
@@ -74,7 +74,8 @@ def test_the_source_is_as_before(atlas: LabMachine, vega: LabMachine) -> None:
     """Promise 1: a run changes no file of the source's trees but its own log."""
     shell(vega, "mkdir -p ~sam/new/deep; echo x > ~sam/new/deep/x; chown -R sam: ~sam/new")
     before = manifest(atlas, "/home")
-    sync(atlas, vega)
+    overrule(atlas, vega, "/home/sam/new/deep/x")
+    assert vega.run(["test", "-e", "/home/sam/new"], check=False).returncode == 1
     after = manifest(atlas, "/home")
     changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
     assert {path for path in changed if ".local/state/pc-switcher" not in str(path)} == set()
@@ -83,7 +84,7 @@ def test_the_source_is_as_before(atlas: LabMachine, vega: LabMachine) -> None:
 def test_state_is_read_from_the_snapshot_and_not_from_the_live_tree(atlas: LabMachine, vega: LabMachine) -> None:
     """S7, F2, faults row 20: what happens after the snapshot waits for the next run."""
     atlas.write("/home/sam/asked", b"before")
-    with Terminal(atlas, "sync", vega.host) as terminal:
+    with Terminal(atlas, "sync", vega.host, "--plain") as terminal:
         terminal.expect_review()
         atlas.write("/home/sam/asked", b"after the plan")
         atlas.write("/home/sam/later", b"x")
@@ -96,12 +97,12 @@ def test_state_is_read_from_the_snapshot_and_not_from_the_live_tree(atlas: LabMa
 
 
 def test_an_edit_on_the_target_during_the_review_is_kept_and_named(atlas: LabMachine, vega: LabMachine) -> None:
-    """Promise 3, exit 3: a path that changed since it was shown is left alone; the next run plans it again."""
+    """Promise 3, exit 3: a path that changed since it was shown is left alone; the next run shows a conflict."""
     atlas.write("/home/sam/both", b"1")
     sync(atlas, vega)
     atlas.write("/home/sam/both", b"from atlas")
     atlas.write("/home/sam/beside", b"x")
-    with Terminal(atlas, "sync", vega.host) as terminal:
+    with Terminal(atlas, "sync", vega.host, "--plain") as terminal:
         terminal.expect_review()
         vega.write("/home/sam/both", b"typed on vega meanwhile")
         terminal.type("y\n")
@@ -109,7 +110,7 @@ def test_an_edit_on_the_target_during_the_review_is_kept_and_named(atlas: LabMac
         assert "/home/sam/both" in terminal.text
     assert vega.read("/home/sam/both") == b"typed on vega meanwhile"
     assert vega.read("/home/sam/beside") == b"x"
-    sync(atlas, vega)
+    overrule(atlas, vega, "/home/sam/both")
     assert vega.read("/home/sam/both") == b"from atlas"
 
 

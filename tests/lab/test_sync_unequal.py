@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pclab.driving import command, shell, sync
+from pclab.driving import command, overrule, shell, sync
 from pclab.machine import LabMachine
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("synced", "quiet_after")]
@@ -19,7 +19,7 @@ def test_what_cannot_be_made_equal_is_never_called_equal(atlas: LabMachine, vega
         assert "/home/sam/odd" in ended.out
     assert command(vega, "history").out.splitlines()[-1].split()[5] == "partial"
     shell(vega, "rm -r ~/odd", sudo=False)
-    sync(atlas, vega)
+    overrule(atlas, vega, "/home/sam/odd")
     assert vega.read("/home/sam/odd") == b"a file here"
 
 
@@ -41,7 +41,7 @@ def test_a_broken_ignore_file_on_the_target_does_not_stop_the_run_that_mends_it(
     """F3: the source's files govern; a broken one there names file and machine."""
     atlas.write("/home/sam/repo/.pcswitcherignore", b"build/\n")
     vega.write("/home/sam/repo/.pcswitcherignore", b"build/\r\n")
-    sync(atlas, vega)
+    overrule(atlas, vega, "/home/sam/repo/.pcswitcherignore")
     assert vega.read("/home/sam/repo/.pcswitcherignore") == b"build/\n"
     atlas.write("/home/sam/repo/.pcswitcherignore", b"build/\r\n")
     try:

@@ -68,6 +68,15 @@ def sync(source: LabMachine, target: LabMachine, *options: str, status: int | No
     return command(source, "sync", target.host, "--plain", "--yes", *options, status=status, timeout=timeout)
 
 
+def overrule(source: LabMachine, target: LabMachine, *items: str) -> Ended:
+    """Sync where the target changed things itself: a yes alone leaves them, all are named; then the source's win."""
+    asked = sync(source, target, status=14)
+    assert f"{target.name} changed" in asked.out, asked
+    for item in items:
+        assert item in asked.out, asked
+    return sync(source, target, "--conflicts", "source")
+
+
 def first_sync(source: LabMachine, target: LabMachine, *options: str) -> Ended:
     """The first sync to a machine, with its gates opened."""
     return sync(source, target, "--allow", "first-sync", "--allow", "mass-deletion", *options)
