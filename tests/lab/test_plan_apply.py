@@ -47,7 +47,10 @@ def test_a_plan_changes_nothing_and_is_applied_as_it_was_kept(atlas: LabMachine,
     assert actions["/home/sam/work/gone"] == "remove"
     assert shell(atlas, f"stat -c %a {PLAN}").strip() == "600"
 
-    ended = command(atlas, "apply", PLAN, "--plain")
+    refused = command(atlas, "apply", PLAN, "--plain", status=14)
+    assert "need a yes" in refused.out
+    assert vega.read("/home/sam/work/changed") == b"1\n"
+    ended = command(atlas, "apply", PLAN, "--plain", "--yes")
     assert "vega is as atlas" in ended.out
 
 
@@ -68,6 +71,7 @@ def test_decisions_of_a_plan_hold(atlas: LabMachine, vega: LabMachine) -> None:
     vega.write("/home/sam/work/gone", b"edited on vega\n")
     command(atlas, "plan", "vega", "-o", "/tmp/decided.json", "--plain", status=4)
     found = json.loads(atlas.read("/tmp/decided.json"))
+    found["reviewed"] = True
     found["decisions"] = {"files": {"/home/sam/work/gone": "keep", "/home/sam/work/changed": "skip"}}
     atlas.write("/tmp/decided.json", json.dumps(found).encode())
     ended = command(atlas, "apply", "/tmp/decided.json", "--plain")
@@ -91,10 +95,10 @@ def test_an_open_conflict_of_a_plan_wants_its_answer(atlas: LabMachine, vega: La
     """Exit 14: nobody's silence is a yes."""
     vega.write("/home/sam/work/changed", b"edited on vega\n")
     command(atlas, "plan", "vega", "-o", "/tmp/open.json", "--plain", status=4)
-    ended = command(atlas, "apply", "/tmp/open.json", "--plain", status=14)
+    ended = command(atlas, "apply", "/tmp/open.json", "--plain", "--yes", status=14)
     assert "/home/sam/work/changed" in ended.out
     assert vega.read("/home/sam/work/changed") == b"edited on vega\n"
-    command(atlas, "apply", "/tmp/open.json", "--plain", "--conflicts", "source")
+    command(atlas, "apply", "/tmp/open.json", "--plain", "--yes", "--conflicts", "source")
     assert vega.read("/home/sam/work/changed") == b"changed on atlas\n"
 
 
@@ -105,7 +109,7 @@ def test_a_plan_is_not_kept_where_it_would_travel_itself(atlas: LabMachine, vega
     ended = command(atlas, "plan", "vega", "--plain", status=4)
     path = ended.err.rpartition("pc-switcher apply ")[2].strip()
     assert path.startswith("~/.local/state/pc-switcher/plans/vega-")
-    command(atlas, "apply", path.replace("~", "/home/sam", 1), "--plain")
+    command(atlas, "apply", path.replace("~", "/home/sam", 1), "--plain", "--yes")
     assert vega.read("/home/sam/work/made") == b"new\n"
 
 

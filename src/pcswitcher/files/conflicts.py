@@ -19,18 +19,18 @@ from pcswitcher.files.manifest import Capture
 
 @attrs.frozen
 class Conflict:
-    """Why a change of the plan would undo something the target did. ``words`` go on from the machine's name."""
+    """Why a change of the plan would undo something the target did. ``words`` say "here" for the source."""
 
     words: str
 
 
-REMOVED_THERE = Conflict("removed it, unchanged here")
-REMOVED_THERE_CHANGED_HERE = Conflict("removed it, changed here")
-ADDED_THERE = Conflict("made it, nothing of that name is here")
-ADDED_BOTH = Conflict("made another of the same name")
-CHANGED_THERE = Conflict("changed it, unchanged here")
-CHANGED_THERE_REMOVED_HERE = Conflict("changed it, removed here")
-CHANGED_BOTH = Conflict("changed it too")
+REMOVED_THERE = Conflict("removed there, not touched here")
+REMOVED_THERE_CHANGED_HERE = Conflict("removed there, changed here")
+ADDED_THERE = Conflict("new there, not here")
+ADDED_BOTH = Conflict("made on both, each its own")
+CHANGED_THERE = Conflict("changed there, not touched here")
+CHANGED_THERE_REMOVED_HERE = Conflict("changed there, removed here")
+CHANGED_BOTH = Conflict("changed on both, differently")
 
 
 def find_conflicts(
@@ -78,8 +78,8 @@ def _entries_of(capture: Capture, wanted: Mapping[bytes, Sequence[bytes]]) -> di
 
 def conflict_of(target: Entry | None, source: Entry | None, base: Entry | None, mask: int) -> Conflict | None:
     """Judge one path by what the target has, the source has and both had (None: nothing)."""
-    if same(target, base, mask):
-        return None
+    if same(target, base, mask) or (target is not None and same(target, source, mask)):
+        return None  # the second: both have come to the same, but for the times of a directory
     unchanged_here = same(source, base, mask)
     if target is None:
         return REMOVED_THERE if unchanged_here else REMOVED_THERE_CHANGED_HERE

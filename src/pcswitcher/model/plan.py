@@ -178,6 +178,8 @@ class Plan:
     sections: tuple[Section, ...]
     findings: tuple[Finding, ...] = ()
     """Of all checks and all jobs, warnings and gates."""
+    reviewed: bool = True
+    """Whether a person went through it, removals too; else its changes still need a yes."""
     opened: tuple[Gate, ...] = ()
     """Gates that were opened by their word when it was reviewed."""
     decisions: dict[str, dict[str, Decision]] = attrs.field(factory=dict[str, dict[str, Decision]])

@@ -174,6 +174,6 @@ def _both_roles(pair: Pair) -> tuple[tuple[Machine, Role], tuple[Machine, Role]]
 def _refuse_damaged(machine: Machine, memory: Memory) -> None:
     if memory.damaged:
         raise CheckError(
-            f"{machine.name}: the record of run {', '.join(memory.damaged)} cannot be read",
-            f"look at /var/lib/pc-switcher/runs on {machine.name}; move the damaged folder away",
+            f"{machine.name}: the record of run {', '.join(memory.damaged)} is damaged or of a newer pc-switcher",
+            f"look at /var/lib/pc-switcher/runs on {machine.name}; install the newer program, or move the folder away",
         )

@@ -9,7 +9,7 @@ import attrs
 
 from pcswitcher.model.plan import ConflictPolicy, Gate, Plan
 from pcswitcher.run.plan import refuse_stale, save_plan
-from pcswitcher.run.review import Inspect, PolicyReviewer, Reviewer, answer_conflicts
+from pcswitcher.run.review import Inspect, Reviewer, answer_conflicts
 
 
 class OpenReviewer:
@@ -21,7 +21,7 @@ class OpenReviewer:
     async def review(self, plan: Plan, allowed: frozenset[Gate], inspect: Inspect) -> Plan | None:
         """See Reviewer."""
         opened = tuple(gate for gate in Gate if gate in allowed)
-        return attrs.evolve(answer_conflicts(plan, self._conflicts), opened=opened)
+        return attrs.evolve(answer_conflicts(plan, self._conflicts), opened=opened, reviewed=False)
 
 
 class KeepingReviewer:
@@ -42,14 +42,20 @@ class KeepingReviewer:
 
 
 class SavedReviewer:
-    """Decides as a plan that was kept says, if both machines are still as they were (promise 3)."""
+    """Decides as a plan that was kept says, if both machines are still as they were (promise 3).
 
-    def __init__(self, saved: Plan, conflicts: ConflictPolicy) -> None:
+    What it leaves open another reviewer decides: gates, conflicts, and everything when nobody went through it yet.
+    """
+
+    def __init__(self, saved: Plan, reviewer: Reviewer) -> None:
         self._saved = saved
-        self._policy = PolicyReviewer(accept=True, conflicts=conflicts)
+        self._reviewer = reviewer
 
     async def review(self, plan: Plan, allowed: frozenset[Gate], inspect: Inspect) -> Plan | None:
-        """See Reviewer. Raises CheckError for a plan that is stale, QuestionError for what it leaves open."""
+        """See Reviewer. Raises CheckError for a plan that is stale."""
         refuse_stale(self._saved, plan)
-        decided = attrs.evolve(plan, decisions=self._saved.decisions)
-        return await self._policy.review(decided, allowed | set(self._saved.opened), inspect)
+        decided = attrs.evolve(plan, decisions=self._saved.decisions, opened=self._saved.opened)
+        allowed |= set(self._saved.opened)
+        if self._saved.reviewed and not decided.closed_gates(allowed) and not decided.undecided():
+            return decided
+        return await self._reviewer.review(decided, allowed, inspect)

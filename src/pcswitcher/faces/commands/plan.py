@@ -19,7 +19,7 @@ from pcswitcher.run.options import Mode, SyncOptions
 from pcswitcher.run.paths import config_file, plan_file, shown
 from pcswitcher.run.plan import load_plan, refuse_travelling
 from pcswitcher.run.plan_review import KeepingReviewer, OpenReviewer, SavedReviewer
-from pcswitcher.run.review import Reviewer
+from pcswitcher.run.review import PolicyReviewer, Reviewer
 from pcswitcher.run.settings import load_settings
 
 
@@ -88,6 +88,7 @@ def apply(
     file: Path,
     /,
     *,
+    yes: Annotated[bool, Parameter(alias="-y", negative="")] = False,
     allow: Annotated[tuple[Gate, ...], Parameter(negative="")] = (),
     conflicts: Annotated[ConflictPolicy | None, Parameter(help=option_help("run", "conflicts"))] = None,
     plain: Annotated[bool, Parameter(negative="")] = False,
@@ -99,6 +100,8 @@ def apply(
     ----------
     file
         The plan, as `pc-switcher plan` kept it.
+    yes
+        Accept a plan that nobody reviewed when it was made. One that was reviewed needs no yes.
     allow
         Accept one special thing that the plan left open, may be repeated.
     conflicts
@@ -118,7 +121,8 @@ def apply(
             jobs=make_jobs(names, settings),
             settings=settings,
             kind=kind,
-            policy=SavedReviewer(saved, conflicts or settings.run.conflicts),
-            ask=False,
+            policy=PolicyReviewer(accept=yes or saved.reviewed, conflicts=conflicts or settings.run.conflicts),
+            ask=not yes,
+            wrap=lambda reviewer: SavedReviewer(saved, reviewer),
         )
     )

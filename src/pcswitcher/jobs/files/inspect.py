@@ -36,6 +36,27 @@ def read_beginning(context: Context, root: bytes, path: bytes, limit: int) -> by
             return file.read(limit)
 
 
+@exposed
+def is_missing(context: Context, root: bytes, path: bytes) -> bool:
+    """Whether it is proved that nothing stands at ``path`` in the tree at ``root``.
+
+    A directory that cannot be looked into proves nothing, and neither does an empty one: it may be the place where
+    another filesystem is mounted at other times.
+    """
+    with Descent(root) as descent:
+        while True:
+            parent, name = parent_of(path), path.rpartition(b"/")[2]
+            try:
+                directory = descent.open(parent)
+            except FileNotFoundError:
+                path = parent  # then what it would be in must be missing
+                continue
+            except OSError:
+                return False
+            names = os.listdir(directory)
+            return bool(names) and os.fsdecode(name) not in names
+
+
 async def look(source: tuple[Machine, bytes], target: tuple[Machine, bytes], change: FileChange, rule: str) -> Details:
     """Details of a change; each machine with the directory its tree is read from. ``rule``: why it travels."""
     theirs, mine = await _text(*target, change.path, change.before), await _text(*source, change.path, change.after)

@@ -12,7 +12,6 @@ from pcswitcher.files.rules import Verdict, explain
 from pcswitcher.files.stage import SHARED_ROOT, SHARED_ROOT_HINT, is_shared, remove_stages
 from pcswitcher.jobs.api import (
     Change,
-    Context,
     Details,
     Explanation,
     Finding,
@@ -28,13 +27,12 @@ from pcswitcher.jobs.api import (
     States,
     World,
     escape,
-    exposed,
     human_count,
     unescape,
 )
 from pcswitcher.jobs.files.changes import FileChanges, PlannedTree, Tree
 from pcswitcher.jobs.files.diff import Planned, diff, narrow
-from pcswitcher.jobs.files.inspect import look
+from pcswitcher.jobs.files.inspect import is_missing, look
 from pcswitcher.jobs.files.rules import load_rule_texts
 from pcswitcher.jobs.files.settings import FilesSettings, TreeSettings
 from pcswitcher.jobs.files.state import FilesState, TreeState, decode, encode
@@ -185,19 +183,11 @@ class FilesJob(Job[FilesSettings, FilesState, Planned]):
 
     async def is_gone(self, machine: Machine, item: str) -> bool:
         """See Job."""
-        return await machine.call(is_missing, unescape(item))
-
-
-@exposed
-def is_missing(context: Context, path: bytes) -> bool:
-    """Whether nothing stands at ``path`` for sure: a directory that cannot be looked into proves nothing."""
-    try:
-        os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:
+        path = unescape(item)
+        for tree in self._trees:
+            if path.startswith(tree.path + b"/"):
+                return await machine.call(is_missing, tree.path, path[len(tree.path) + 1 :])
         return False
-    return False
 
 
 class _Counter:

@@ -9,11 +9,18 @@ import attrs
 from pcswitcher.files.rule import TreeKind
 from pcswitcher.model.settings import JobSettings, setting
 
+OWN_PLACES = ("/var/lib/pc-switcher/", "/.snapshots/", "/run/", "/proc/", "/sys/", "/dev/")
+"""What can be no part of a synced tree: our memory, snapshots, and what is no disk."""
+
 
 def _check_path(_: object, __: attrs.Attribute[str], path: str) -> None:
     parts = path.rstrip("/").split("/")[1:]
     if not path.startswith("/") or not parts or not path.isprintable() or {"", ".", ".."} & set(parts):
         raise ValueError(f"{path!r} is no absolute path of a directory, without dots and below /")
+    tree = path.rstrip("/") + "/"
+    for own in OWN_PLACES:
+        if own.startswith(tree) or tree.startswith(own):
+            raise ValueError(f"{path!r} must not travel: {own} is what this machine, or its kernel, keeps for itself")
 
 
 def _check_apart(_: object, __: attrs.Attribute[tuple[TreeSettings, ...]], trees: tuple[TreeSettings, ...]) -> None:
