@@ -217,6 +217,8 @@ class Job(abc.ABC, Generic[S, T, D]):
     """Jobs whose changes must be applied before this one's. Others may be applied at the same time."""
     settings_type: ClassVar[type[JobSettings]] = JobSettings
     """The job's own table in the settings file, ``[jobs.NAME]``."""
+    holds_snapshots: ClassVar[bool] = False
+    """Whether the snapshots of its trees belong to its base, and are kept as long as that is."""
     state_version: ClassVar[int] = 1
     """Raise it when the form of the captured state changes, and read the old forms in ``decode_state``."""
 
@@ -272,6 +274,14 @@ class Job(abc.ABC, Generic[S, T, D]):
 
         Pure. Which more are left out shows in the changes of the result.
         """
+
+    def agree(self, states: States[T], left: frozenset[str]) -> T:
+        """What both machines have in common after a run that left the items ``left`` as they were: the next base.
+
+        That is the source's state, but of these items the base's, nothing where there is none: an edit of the target
+        among them must stay an edit. Pure. Replace it where there may be several items.
+        """
+        return states.source if states.base is None or not left else states.base
 
     @abc.abstractmethod
     async def apply(self, world: World, plan: JobPlan[D]) -> JobReport:

@@ -5,10 +5,10 @@ then the job's encoded state. A base counts only where both machines hold one of
 gets it before it is changed, the source last of all: whatever a crash leaves, the newest one both have is true, and
 the later ones of the target tell what was being brought to it, so that nobody takes it for edits made there.
 
-The base is the state of the *target* after a run. Where all went well that is the source's; where an item was
-skipped or failed it is what the target kept: when the source moves on, the target has still nothing to lose. Where a
-conflict was skipped or kept, the old base stays, and what the run brought counts like that of one cut short: else the
-target's own edit would be the base, and the next run would overwrite it without a question (promise 7).
+The base is the state of the source, which all that was applied is on the target too. Of an item that was skipped, kept
+or failed it has what the base before had (``Job.agree``): the target has still nothing to lose where it changed nothing,
+and its own edit stays an edit, also one made while the run was on. Were it in the base, the next run would overwrite it
+without a question (promise 7).
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ import contextlib
 import hashlib
 import os
 import re
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import attrs
@@ -33,12 +32,13 @@ from pcswitcher.model.codec import dumps, loads
 from pcswitcher.model.errors import CheckError, FormatError
 from pcswitcher.model.plan import Finding, Severity
 from pcswitcher.run.paths import STATE_DIRECTORY
+from pcswitcher.run.record import RunRecord, read_records
+from pcswitcher.snapshots.names import Moment
 
 BASE_FORMAT = 1
 BROUGHT = 8
 """How many states of runs that were cut short are kept; each may be some ten MB."""
 _PIECE = 512 * 1024
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 _HEAD_LIMIT = 64 * 1024
 _FILE = re.compile(r"(\d{4,9})-([A-Za-z0-9_-]{1,60})\.base")
 _PEER = re.compile(r"[A-Za-z0-9-]{1,80}")
@@ -61,8 +61,8 @@ class BaseHead:
     """SHA-256 of the encoded state."""
     size: int
     """Bytes of the encoded state."""
-    snapshots: tuple[str, ...] = ()
-    """UUIDs of the snapshots on this machine that show the same state: they are held against pruning."""
+    subvolumes: tuple[str, ...] = ()
+    """Those whose snapshots after the run show the same state: they are held against pruning."""
 
 
 @attrs.frozen(kw_only=True)
@@ -99,8 +99,9 @@ def read_held(context: Context) -> tuple[str, ...]:
     """UUIDs of all snapshots of this machine that belong to a base with any other machine."""
     top = f"{STATE_DIRECTORY}/bases"
     peers = sorted(os.listdir(top)) if os.path.isdir(top) else []
-    heads = (head for peer in peers if _PEER.fullmatch(peer) for head in _read_heads(f"{top}/{peer}").heads)
-    return tuple(dict.fromkeys(uuid for head in heads for uuid in head.snapshots))
+    heads = [head for peer in peers if _PEER.fullmatch(peer) for head in _read_heads(f"{top}/{peer}").heads]
+    records, _, _ = read_records(STATE_DIRECTORY)
+    return held_snapshots(heads, records)
 
 
 @exposed
@@ -127,7 +128,7 @@ def write_state(context: Context, peer: str, head: BaseHead, data: str, first: b
     directory, new = os.path.dirname(path), f"{path}.new"
     if first:
         os.makedirs(directory, 0o700, exist_ok=True)
-    flags = _NEW if first else _NEW & ~os.O_TRUNC | os.O_APPEND
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | (os.O_TRUNC if first else os.O_APPEND)
     try:
         piece = base64.b64decode(data, validate=True)
     except binascii.Error as error:
@@ -145,29 +146,6 @@ def write_state(context: Context, peer: str, head: BaseHead, data: str, first: b
             raise FormatError(f"the base of {head.job} did not arrive whole")
         os.replace(new, path)
         sync_directory(directory)
-
-
-@exposed
-def renew_head(context: Context, peer: str, head: BaseHead) -> bool:
-    """Write another head before a base's state, durably; False when there is none of that run and digest."""
-    path = _path(peer, head.run, head.job)
-    try:
-        with open(path, "rb") as file:
-            if loads(BaseHead, file.readline(_HEAD_LIMIT)).digest != head.digest:
-                return False
-            with open(os.open(f"{path}.new", _NEW, 0o600), "wb") as new:
-                new.write(dumps(head).encode("ascii") + b"\n")
-                shutil.copyfileobj(file, new, _PIECE)
-                new.flush()
-                os.fsync(new.fileno())
-    except (FileNotFoundError, FormatError):
-        return False
-    if _digest(f"{path}.new") != head.digest:
-        os.unlink(f"{path}.new")
-        return False
-    os.replace(f"{path}.new", path)
-    sync_directory(os.path.dirname(path))
-    return True
 
 
 @exposed
@@ -227,6 +205,22 @@ def newest_common(here: Sequence[BaseHead], there: Sequence[BaseHead], job: str)
     known = {(head.run, head.digest) for head in there if head.job == job}
     mine = [head for head in here if head.job == job and (head.run, head.digest) in known]
     return max(mine, key=lambda head: int(head.run), default=None)
+
+
+def held_snapshots(heads: Iterable[BaseHead], records: Sequence[RunRecord]) -> tuple[str, ...]:
+    """UUIDs of the snapshots that bases hold, told from the records of their runs on one machine. Pure."""
+    by_label = {record.label: record for record in records}
+    return tuple(
+        dict.fromkeys(
+            snapshot.uuid
+            for head in heads
+            if (record := by_label.get(head.run)) is not None
+            for snapshot in record.snapshots
+            if snapshot.moment is Moment.POST
+            and snapshot.subvolume in head.subvolumes
+            and snapshot.machine == record.own_name
+        )
+    )
 
 
 def brought_since(there: Sequence[BaseHead], target_id: str, job: str, common: BaseHead | None) -> tuple[BaseHead, ...]:

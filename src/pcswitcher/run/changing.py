@@ -10,10 +10,11 @@ from functools import partial
 import attrs
 
 from pcswitcher.jobs.api import JobReport, Side, World
+from pcswitcher.jobs.registry import AnyJob
 from pcswitcher.model.errors import PcSwitcherError
 from pcswitcher.model.events import JobFinished, JobStarted, Level, Outcome, Step
 from pcswitcher.model.plan import Plan
-from pcswitcher.run.bases import BROUGHT, BaseHead, Common, forget_bases, keep_base, renew_head
+from pcswitcher.run.bases import BROUGHT, BaseHead, Common, forget_bases, keep_base
 from pcswitcher.run.book import Book
 from pcswitcher.run.bus import Bus
 from pcswitcher.run.graph import Node, apply_graph
@@ -21,6 +22,7 @@ from pcswitcher.run.journal import sync_trees
 from pcswitcher.run.plan import PlannedJob, refused_items
 from pcswitcher.run.snapshotting import RunSnapshots
 from pcswitcher.run.telling import Applied, details_of, job_record
+from pcswitcher.snapshots.layout import Layout
 from pcswitcher.snapshots.names import Moment
 
 NOTHING = JobReport(outcome=Outcome.NOTHING, items=0)
@@ -145,16 +147,15 @@ class Changing:
         )
 
     async def _keep_base(self, applied: Applied, after: World) -> None:
-        """Keep what both now have in common: the target's state, which is the source's where all went well."""
+        """Keep what both now have in common: the source's state, but for what was left as it was."""
         job, report = applied.planned.job, applied.report
         if report.outcome not in {Outcome.DONE, Outcome.PARTIAL, Outcome.NOTHING} or self.book.record is None:
             return
-        refused = refused_items(self.plan, job.name)
-        if refused and any(change.item in refused for change in applied.section.conflicts()):
-            return  # the target's edit must stay one: with a base that has it, the next run would take it away unasked
+        if applied.differences:
+            return  # nobody knows what is there: the old base stays true
         data, digest = applied.planned.encoded, applied.section.source_state
-        if report.failed or applied.differences or refused:
-            state = await job.capture(after.target, after)
+        if left := applied.left:
+            state = await asyncio.to_thread(job.agree, applied.planned.states, left)
             data, digest = await asyncio.to_thread(job.encode_state, state), job.state_digest(state)
         known = self.common.heads.get(job.name)
         is_new = known is None or known.digest != digest
@@ -165,8 +166,8 @@ class Changing:
             if is_new:
                 for side, peer in sides:
                     machine, head = side.machine, self._head(applied.planned, side, digest, len(data))
-                    # What was announced need not travel again.
-                    if side is after.source or not await machine.call(renew_head, peer, head):
+                    was_announced = bool(applied.section.changes) and digest == applied.section.source_state
+                    if side is after.source or not was_announced:
                         await keep_base(machine, peer, head, data)
             # Not before both have it: what only one has must never be all there is.
             keep = (*((known.run,) if known else ()), *((self.book.label,) if is_new else ()))
@@ -186,9 +187,16 @@ class Changing:
             target_id=target_id,
             digest=digest,
             size=size,
-            snapshots=tuple(snapshot.uuid for snapshot in side.snapshots),
+            subvolumes=held_subvolumes(planned.job, side.layout),
         )
 
     @property
     def _target(self) -> str:
         return self.world.target.machine.name
+
+
+def held_subvolumes(job: AnyJob, layout: Layout) -> tuple[str, ...]:
+    """The subvolumes whose snapshots belong to a base of ``job``."""
+    if not job.holds_snapshots:
+        return ()
+    return tuple(dict.fromkeys(layout.place_of(tree).subvolume for tree in job.trees()))

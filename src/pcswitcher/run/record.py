@@ -119,6 +119,11 @@ class RunRecord:
     """The source's when the run began."""
 
     @property
+    def own_name(self) -> str:
+        """The host name its machine had then."""
+        return self.source if self.role is Role.SOURCE else self.target
+
+    @property
     def number(self) -> int:
         """The label as a number. Larger than those of all runs before it on both its machines."""
         return int(self.label)

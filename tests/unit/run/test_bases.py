@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from pcswitcher.jobs.registry import AnyJob
 from pcswitcher.machine.fake import FakeMachine, open_fake
+from pcswitcher.machine.lock import Role
 from pcswitcher.model.errors import CheckError, FormatError
 from pcswitcher.run import bases
 from pcswitcher.run.bases import (
@@ -26,8 +28,9 @@ from pcswitcher.run.bases import (
     read_common,
     read_heads,
     read_held,
-    renew_head,
 )
+from pcswitcher.run.record import RunRecord, SnapshotRecord
+from pcswitcher.snapshots.names import Moment
 
 
 class Notes:
@@ -103,8 +106,7 @@ def test_what_was_kept_on_both_is_what_is_read(both, tmp_path: Path) -> None:
     data = b"x" * (2 * 1024 * 1024 + 5)
 
     async def scenario(atlas: FakeMachine, vega: FakeMachine) -> Common:
-        await keep_on_both(atlas, vega, data, head(data, snapshots=("uuid-1",)))
-        assert set(await atlas.call(read_held)) == {"uuid-1"}
+        await keep_on_both(atlas, vega, data, head(data))
         return await common(atlas, vega)
 
     found = both(scenario)
@@ -231,28 +233,34 @@ def test_what_only_the_target_has_tells_what_was_being_brought(both) -> None:
     assert third.brought == {"notes": ()}
 
 
-def test_a_base_gets_another_head_without_its_state_travelling_again(both) -> None:
-    async def scenario(atlas: FakeMachine, vega: FakeMachine) -> list[BaseHead]:
-        peer = "id-of-atlas"
-        await keep_base(vega, peer, head(b"state"), b"state")
-        assert await vega.call(renew_head, peer, head(b"state", snapshots=("uuid-2",)))
-        assert not await vega.call(renew_head, peer, head(b"other"))
-        assert not await vega.call(renew_head, peer, head(b"state", "0002"))
-        return list((await vega.call(read_heads, peer)).heads)
+def test_the_snapshots_after_a_run_belong_to_its_base(both, monkeypatch: pytest.MonkeyPatch) -> None:
+    """S5: those of this machine, of the subvolumes the base names; told by UUID."""
+    taken = tuple(
+        SnapshotRecord(machine=machine, moment=moment, subvolume=subvolume, uuid=f"{machine} {moment} {subvolume}")
+        for machine in ("atlas", "vega")
+        for moment in Moment
+        for subvolume in ("@", "@home")
+    )
+    record = RunRecord(
+        label="0001",
+        role=Role.TARGET,
+        source="atlas",
+        target="vega",
+        source_id="id-of-atlas",
+        target_id="id-of-vega",
+        user="sam",
+        version="0",
+        started=datetime.now(UTC),
+        snapshots=taken,
+    )
+    monkeypatch.setattr(bases, "read_records", lambda _state: ((record,), (), 1))
 
-    (found,) = both(scenario)
-    assert found == head(b"state", snapshots=("uuid-2",))
+    async def scenario(_atlas: FakeMachine, vega: FakeMachine) -> tuple[str, ...]:
+        await keep_base(vega, "id-of-atlas", head(b"x", subvolumes=("@home",)), b"x")
+        await keep_base(vega, "id-of-atlas", head(b"y", "0002", subvolumes=("@",)), b"y")
+        return await vega.call(read_held)
 
-
-def test_a_state_that_is_damaged_gets_no_head_that_says_otherwise(both, tmp_path: Path) -> None:
-    async def scenario(atlas: FakeMachine, vega: FakeMachine) -> bool:
-        await keep_base(vega, "id-of-atlas", head(b"state"), b"state")
-        (path,) = kept(tmp_path)
-        path.write_bytes(path.read_bytes().replace(b"\nstate", b"\nother"))
-        return await vega.call(renew_head, "id-of-atlas", head(b"state"))
-
-    assert both(scenario) is False
-    assert not list(tmp_path.rglob("*.new"))
+    assert both(scenario) == ("vega post @home",)
 
 
 @pytest.mark.parametrize(("peer", "job"), [("../other", "notes"), ("id", "../../etc"), ("", "notes")])

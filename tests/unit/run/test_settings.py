@@ -230,3 +230,10 @@ def test_what_is_in_range_is_taken(deletions: int, percent: int, paths: list[str
         max_deletion_percent=percent,
         trees=tuple(TreeSettings(path=path, homes=TreeKind.HOME) for path in paths),
     )
+
+
+@pytest.mark.parametrize("path", ["/var", "/var/lib", "/var/lib/pc-switcher/runs", "/.snapshots", "/proc/1", "/run"])
+def test_our_own_memory_and_what_is_no_disk_can_be_no_tree(path: str) -> None:
+    """Promise 9: marks, ids and bases of a machine never travel."""
+    with pytest.raises(ValueError, match="must not travel"):
+        TreeSettings(path=path, homes=TreeKind.HOME)

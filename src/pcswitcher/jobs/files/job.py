@@ -31,7 +31,7 @@ from pcswitcher.jobs.api import (
     unescape,
 )
 from pcswitcher.jobs.files.changes import FileChanges, PlannedTree, Tree
-from pcswitcher.jobs.files.diff import Planned, diff, narrow
+from pcswitcher.jobs.files.diff import Planned, agree, diff, narrow
 from pcswitcher.jobs.files.inspect import is_missing, look
 from pcswitcher.jobs.files.rules import load_rule_texts
 from pcswitcher.jobs.files.settings import FilesSettings, TreeSettings
@@ -47,6 +47,7 @@ class FilesJob(Job[FilesSettings, FilesState, Planned]):
     name = "files"
     title = "Files"
     settings_type = FilesSettings
+    holds_snapshots = True
 
     def __init__(self, settings: FilesSettings) -> None:
         super().__init__(settings)
@@ -114,6 +115,10 @@ class FilesJob(Job[FilesSettings, FilesState, Planned]):
     def narrow(self, plan: JobPlan[Planned], refused: frozenset[str]) -> JobPlan[Planned]:
         """See Job."""
         return narrow(plan, refused, self.settings)
+
+    def agree(self, states: States[FilesState], left: frozenset[str]) -> FilesState:
+        """See Job."""
+        return agree(states, left)
 
     async def apply(self, world: World, plan: JobPlan[Planned]) -> JobReport:
         """See Job."""
