@@ -52,7 +52,7 @@ def test_diagrams_set_no_colours() -> None:
     """They must read well in light and dark."""
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     diagrams = re.findall(r"```mermaid\n(.*?)```", text, flags=re.DOTALL)
-    assert len(diagrams) == 6
+    assert len(diagrams) == 18
     assert not [each for each in diagrams if re.search(r"#[0-9a-f]{3,6}\b|\bstyle\b|classDef|fill:|rgb", each)]
 
 
