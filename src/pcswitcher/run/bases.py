@@ -6,9 +6,9 @@ gets it before it is changed, the source last of all: whatever a crash leaves, t
 the later ones of the target tell what was being brought to it, so that nobody takes it for edits made there.
 
 The base is the state of the source, which all that was applied is on the target too. Of an item that was skipped, kept
-or failed it has what the base before had (``Job.agree``): the target has still nothing to lose where it changed nothing,
-and its own edit stays an edit, also one made while the run was on. Were it in the base, the next run would overwrite it
-without a question (promise 7).
+or failed it has what the base before had (``Job.agree``): the target has still nothing to lose where it changed
+nothing, and its own edit stays an edit, also one made while the run was on. Were it in the base, the next run would
+overwrite it without a question (promise 7).
 """
 
 from __future__ import annotations

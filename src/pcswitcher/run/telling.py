@@ -28,6 +28,14 @@ class Applied:
     seconds: float
     differences: tuple[str, ...] = ()
 
+    @property
+    def left(self) -> frozenset[str]:
+        """Items of the plan that are as they were: refused, left out with those, or failed."""
+        shown, done = self.section.changes, self.planned.plan.changes
+        if len(shown) == len(done):
+            return self.report.failed
+        return self.report.failed | ({change.item for change in shown} - {change.item for change in done})
+
 
 def plan_line(section: Section, warnings: Sequence[str]) -> PlanLine:
     """A job's part of the plan for the faces."""

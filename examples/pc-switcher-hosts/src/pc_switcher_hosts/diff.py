@@ -37,6 +37,15 @@ def narrow(plan: JobPlan[Steps], refused: frozenset[str], max_removals: int) -> 
     return plan_of(steps, tuple(change for change in plan.changes if change.item not in refused), max_removals)
 
 
+def agree(states: States[Hosts], left: frozenset[str]) -> Hosts:
+    """What both have in common: the source's names, and of those ``left`` as they were what the base has."""
+    found, base = states.source, states.base or Hosts()
+    for name in {host.name for side in (states.source, states.target, base) for host in side.hosts}:
+        if _shown(name) in left:
+            found = found.replacing(name, base.get(name))
+    return found
+
+
 def plan_of(steps: Steps, changes: tuple[Change, ...], max_removals: int) -> JobPlan[Steps]:
     """A plan, with what a person must be warned of."""
     removals = sum(1 for change in changes if change.action is Action.REMOVE)

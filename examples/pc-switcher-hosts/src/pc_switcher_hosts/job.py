@@ -8,7 +8,7 @@ import attrs
 
 from pc_switcher_hosts.apply import find_differences, perform
 from pc_switcher_hosts.capture import read_hosts
-from pc_switcher_hosts.diff import Steps, diff, narrow
+from pc_switcher_hosts.diff import Steps, agree, diff, narrow
 from pc_switcher_hosts.state import DIRECTORY, FILE, Hosts
 from pcswitcher.jobs.api import (
     Explanation,
@@ -87,6 +87,10 @@ class HostsJob(Job[HostsSettings, Hosts, Steps]):
     def narrow(self, plan: JobPlan[Steps], refused: frozenset[str]) -> JobPlan[Steps]:
         """See Job."""
         return narrow(plan, refused, self.settings.max_removals)
+
+    def agree(self, states: States[Hosts], left: frozenset[str]) -> Hosts:
+        """See Job. Each name is an item of its own."""
+        return agree(states, left)
 
     async def apply(self, world: World, plan: JobPlan[Steps]) -> JobReport:
         """See Job. One call, one file, one moment."""

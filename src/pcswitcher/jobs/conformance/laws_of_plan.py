@@ -125,6 +125,26 @@ class PlanLaws(Subject[S, T, D]):
 
         self.on_edited(tmp_path / "bench", law)
 
+    def test_what_was_left_alone_is_still_the_targets_own(self, tmp_path: Path) -> None:
+        """The base that a run leaves: an edit that was skipped is asked about again, one that was taken is not."""
+
+        async def law(scene: Scene[S, T, D], _: World, __: JobPlan[D]) -> None:
+            job = scene.job
+            self.edit_target(scene)
+            _, states = await scene.bench.states(job, scene.base)
+            plan = job.diff(states)
+            own = {change.item for change in plan.changes if change.conflict}
+            assert job.encode_state(job.agree(states, frozenset())) == job.encode_state(states.source)
+            left = job.agree(states, frozenset(items(plan)))
+            kept = job.decode_state(job.state_version, job.encode_state(left))
+            again = job.diff(attrs.evolve(states, base=kept))
+            assert {change.item for change in again.changes if change.conflict} == own, "an edit that was left is lost"
+            first = job.agree(attrs.evolve(states, base=None), frozenset(items(plan)))
+            again = job.diff(attrs.evolve(states, base=first))
+            assert own <= {change.item for change in again.changes if change.conflict}, "it is lost after a first sync"
+
+        self.on_edited(tmp_path / "bench", law)
+
     def test_without_a_base_the_same_items_differ(self, tmp_path: Path) -> None:
         """The base tells whose a difference is, not whether there is one."""
 

@@ -12,10 +12,11 @@ from pcswitcher.files.guards import GuardFinding, GuardKind, GuardLimits, check_
 from pcswitcher.files.manifest import Capture
 from pcswitcher.files.rule import RuleClass
 from pcswitcher.files.rules import RuleSet
-from pcswitcher.jobs.api import Finding, Gate, JobPlan, Severity, States
+from pcswitcher.files.splicing import splice
+from pcswitcher.jobs.api import Finding, Gate, JobPlan, Severity, States, unescape
 from pcswitcher.jobs.files.changes import FileChanges, PlannedTree, Tree
 from pcswitcher.jobs.files.settings import FilesSettings
-from pcswitcher.jobs.files.state import FilesState
+from pcswitcher.jobs.files.state import FilesState, TreeState
 
 Planned = tuple[PlannedTree, ...]
 
@@ -43,6 +44,18 @@ def narrow(plan: JobPlan[Planned], refused: frozenset[str], settings: FilesSetti
         delta = narrowing.narrow(planned.delta, paths)
         left.append(PlannedTree(planned.tree, delta, planned.conflicts))
     return plan_of(tuple(left), settings)
+
+
+def agree(states: States[FilesState], left: frozenset[str]) -> FilesState:
+    """The source's trees, with the entries of the items ``left`` as the base has them. Raises FormatError."""
+    paths = sorted(map(unescape, left))
+    found: list[TreeState] = []
+    for tree in states.source.trees:
+        start = tree.path + b"/"
+        inside = [path[len(start) :] for path in paths if path == tree.path or path.startswith(start)]
+        base = states.base.tree(tree.path) if states.base else None
+        found.append(TreeState(tree.path, splice(tree.capture, base, inside)) if inside else tree)
+    return FilesState(tuple(found))
 
 
 def plan_of(planned: Planned, settings: FilesSettings) -> JobPlan[Planned]:
