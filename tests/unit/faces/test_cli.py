@@ -36,7 +36,15 @@ def test_the_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 @pytest.mark.parametrize(
-    "command", [*([name] for name in COMMANDS), ["snapshots", "list"], ["snapshots", "clean"]], ids=" ".join
+    "command",
+    [
+        *([name] for name in COMMANDS),
+        ["snapshots", "list"],
+        ["snapshots", "clean"],
+        ["config", "show"],
+        ["config", "check"],
+    ],
+    ids=" ".join,
 )
 def test_every_command_explains_itself(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """T4."""
@@ -59,7 +67,7 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         (["sync", "vega", "--only", "filez"], "did you mean files?"),
         (["sync", "vega", "--plain", "--json"], "exclude each other"),
         (["sync"], "HOST"),
-        (["sync", "vega", "--skip", "files"], "no job is selected"),
+        (["sync", "vega", "--skip", "files", "--skip", "settings"], "no job is selected"),
         (["show"], "RUN"),
         (["unmark"], "unmark what?"),
         (["mark", "nvidia-*", "--job", "filez"], "no job is called filez"),
@@ -111,7 +119,7 @@ def test_a_settings_file_with_a_mistake_stops_with_10(tmp_path: Path, capsys: py
     """C2."""
     place = tmp_path / ".config" / "pc-switcher" / "config.toml"
     place.parent.mkdir(parents=True)
-    place.write_text("[files]\n\nmax_deletons = 1\n")
+    place.write_text("[jobs.files]\n\nmax_deletons = 1\n")
     assert run(["sync", "vega", "--yes"]) == ExitCode.SETTINGS
     error = capsys.readouterr().err
     assert "~/.config/pc-switcher/config.toml, line 3: there is no setting max_deletons" in error
