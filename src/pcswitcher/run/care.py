@@ -51,7 +51,10 @@ async def cared_for(
     cares = [_Care(machine, bus) for machine in pair.both]
     async with AsyncExitStack() as stack:
         stack.push_async_callback(_end_all, cares)
-        await asyncio.gather(*(care.begin(reason) for care in cares))
+        # When one fails the other ends too before it is asked to let go: what it held later would be nobody's.
+        async with asyncio.TaskGroup() as beginning:
+            for care in cares:
+                beginning.create_task(care.begin(reason))
         await stack.enter_async_context(_watching(pair, settings, bus, stop, tuple(trees)))
         yield
 

@@ -12,7 +12,7 @@ import pytest
 
 from pcswitcher.machine.fake import FakeMachine, FakeProgram, open_fake
 from pcswitcher.machine.process import Program, Sink
-from pcswitcher.model.errors import PcSwitcherError
+from pcswitcher.model.errors import ConnectionLostError, PcSwitcherError
 from pcswitcher.model.events import Event, FreeSpace, Level, LogLine
 from pcswitcher.model.settings import DiskSettings, Settings
 from pcswitcher.run import care
@@ -232,6 +232,33 @@ def test_a_machine_that_is_lost_stops_no_cleaning(state: Path) -> None:
     assert heard.said(Level.WARNING) == []
     assert any("out of reach; its updates are put back there" in words for words in heard.said(Level.FULL))
     assert not (state / "paused").exists()
+
+
+def test_when_one_machine_is_lost_at_the_beginning_nothing_begins_on_the_other_any_more(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Faults row 1: what was kept up after the letting go would be nobody's to end."""
+    asked: list[str] = []
+
+    async def has_systemd(machine: FakeMachine) -> bool:
+        if machine.name == "atlas":
+            raise ConnectionLostError("atlas: gone")
+        try:
+            asked.append(machine.name)
+            await asyncio.sleep(60)
+        finally:
+            asked.remove(machine.name)
+        return True
+
+    monkeypatch.setattr(care, "has_systemd", has_systemd)
+
+    async def run() -> None:
+        with pytest.raises(ExceptionGroup, match="unhandled errors"):
+            async with cared(systemctl_of(state)):
+                pass
+        assert asked == []
+
+    asyncio.run(run())
 
 
 def test_a_disk_that_fills_up_warns_and_stops_the_run(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:

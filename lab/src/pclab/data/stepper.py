@@ -81,14 +81,15 @@ class Stepper:
             due = self._is_due(machine.name, purpose_of(method, params))
             if due and self._edge == "before":
                 await self._stand()
-            result = await real(machine, method, params, *more, **named)
-            if due and self._edge == "after":
-                await self._stand()
-            if due and self._edge == "lost":
-                print_line(standing=True)
-                machine.lose("the answer was lost")
-                raise ConnectionLostError(f"{machine.name}: the answer was lost")
-            return result
+            try:
+                return await real(machine, method, params, *more, **named)
+            finally:  # an error is an answer too
+                if due and self._edge == "after":
+                    await self._stand()
+                if due and self._edge == "lost":
+                    print_line(standing=True)
+                    machine.lose("the answer was lost")
+                    raise ConnectionLostError(f"{machine.name}: the answer was lost")
 
         return stepped
 
