@@ -170,7 +170,7 @@ def _open_removals(plan: Plan) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for section in plan.sections:
         answered = plan.decisions.get(section.job, {})
-        items = [change.item for change in section.removals() if change.item not in answered]
+        items = [change.item for change in section.totals.removals if change.item not in answered]
         if items:
             found[section.job] = items
     return found
@@ -178,7 +178,7 @@ def _open_removals(plan: Plan) -> dict[str, list[str]]:
 
 def summary_lines(plan: Plan) -> list[str]:
     """The plan in words, a line per job, and what the checks found."""
-    lines = [f"{section.title}: {', '.join(section.summary()) or 'nothing to do'}" for section in plan.sections]
+    lines = [f"{section.title}: {', '.join(section.totals.words) or 'nothing to do'}" for section in plan.sections]
     lines += [one_line(f"! {finding.message}") for finding in plan.findings if _only_warns(finding)]
     return lines
 
@@ -204,7 +204,7 @@ def question_words(plan: Plan) -> str:
     removals = sum(
         plan.decision(section.job, change) not in {Decision.SKIP, Decision.KEEP}
         for section in plan.sections
-        for change in section.removals()
+        for change in section.totals.removals
     )
     if removals:
         parts.append(f"{human_count(removals, 'removal')} among them")
@@ -219,7 +219,7 @@ def question_words(plan: Plan) -> str:
 def list_removals(console: Console, plan: Plan) -> None:
     """Print every removal of the plan."""
     for section in plan.sections:
-        for change in section.removals():
+        for change in section.totals.removals:
             console.print(Text(f"  removes {change.item}"), soft_wrap=True)
 
 

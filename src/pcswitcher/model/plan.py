@@ -7,9 +7,11 @@ than what stands here. ``run.plan`` keeps plans in files.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
+from typing import Self
 
 import attrs
 
@@ -140,17 +142,55 @@ class Section:
     marked: tuple[str, ...] = ()
     """Items that differ and are left alone because they are machine-specific."""
 
-    def summary(self) -> tuple[str, ...]:
-        """The changes in words: "12 new (3.4 MiB)"."""
-        return summarise(self.changes)
+    @cached_property
+    def totals(self) -> Totals:
+        """The changes, gone through once: there may be a million, and a lazy sequence makes each when it is asked."""
+        return Totals.of(self.changes)
 
-    def removals(self) -> Iterator[Change]:
-        """What would be removed on the target."""
-        return (change for change in self.changes if change.action is Action.REMOVE)
 
-    def conflicts(self) -> Iterator[Change]:
-        """What the target changed itself."""
-        return (change for change in self.changes if change.conflict)
+@attrs.frozen(kw_only=True)
+class Totals:
+    """What changes come to."""
+
+    counts: Mapping[Action, int]
+    """How many, by action."""
+    sizes: Mapping[Action, int]
+    """Bytes that travel, by action."""
+    removals: tuple[Change, ...]
+    """What would be removed on the target."""
+    conflicts: tuple[Change, ...]
+    """What the target changed itself."""
+
+    @classmethod
+    def of(cls, changes: Iterable[Change]) -> Self:
+        """Go through the changes."""
+        counts: Counter[Action] = Counter()
+        sizes: Counter[Action] = Counter()
+        removals: list[Change] = []
+        conflicts: list[Change] = []
+        for change in changes:
+            counts[change.action] += 1
+            sizes[change.action] += change.size
+            if change.action is Action.REMOVE:
+                removals.append(change)
+            if change.conflict:
+                conflicts.append(change)
+        return cls(counts=counts, sizes=sizes, removals=tuple(removals), conflicts=tuple(conflicts))
+
+    @property
+    def size(self) -> int:
+        """Bytes that travel."""
+        return sum(self.sizes.values())
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """In words, by action: "12 new (3.4 MiB)"."""
+        return tuple(
+            f"{self.counts[action]:,} {action.words}"
+            + (f" ({human_size(self.sizes[action])})" if self.sizes[action] else "")
+            for action in Action
+            if self.counts[action]
+        )
 
 
 Decisions = Mapping[str, Mapping[str, Decision]]
@@ -197,7 +237,7 @@ class Plan:
     @property
     def removals(self) -> int:
         """How many items would be removed."""
-        return sum(1 for section in self.sections for _ in section.removals())
+        return sum(len(section.totals.removals) for section in self.sections)
 
     def section(self, job: str) -> Section:
         """What a job would do. Raises KeyError for a job that is not in the plan."""
@@ -216,7 +256,7 @@ class Plan:
         return tuple(
             (section.job, change)
             for section in self.sections
-            for change in section.conflicts()
+            for change in section.totals.conflicts
             if self.decision(section.job, change) is None
         )
 
@@ -228,17 +268,3 @@ class Plan:
     def closed_gates(self, allowed: frozenset[Gate]) -> tuple[Finding, ...]:
         """What needs its own word and was not given it."""
         return tuple(each for each in self.findings if each.gate is not None and each.gate not in allowed)
-
-
-def summarise(changes: Sequence[Change]) -> tuple[str, ...]:
-    """Changes in words, by action: "12 new (3.4 MiB)"."""
-    counts: Counter[Action] = Counter()
-    sizes: Counter[Action] = Counter()
-    for change in changes:
-        counts[change.action] += 1
-        sizes[change.action] += change.size
-    return tuple(
-        f"{counts[action]:,} {action.words}" + (f" ({human_size(sizes[action])})" if sizes[action] else "")
-        for action in Action
-        if counts[action]
-    )

@@ -66,7 +66,7 @@ class Changing:
 
         Raises what ends the whole run (see ``apply_graph``). Jobs that fail are in the reports.
         """
-        left = {each.job.name: each.without(refused_items(self.plan, each.job.name)) for each in self.planned}
+        left = {each.job.name: await asyncio.to_thread(self._narrowed, each) for each in self.planned}
         started: dict[str, float] = {}
         seconds: dict[str, float] = {}
 
@@ -79,7 +79,7 @@ class Changing:
                     job=planned.job.name,
                     title=planned.job.title,
                     items=len(planned.plan.changes),
-                    size=sum(change.size for change in planned.plan.changes),
+                    size=planned.section.totals.size,
                 )
             )
             return await planned.job.apply(self.world, planned.plan)
@@ -109,6 +109,12 @@ class Changing:
                     for name, each in left.items()
                 ]
             )
+
+    def _narrowed(self, planned: PlannedJob) -> PlannedJob:
+        """What is left of a job's plan after the decisions."""
+        left = planned.without(refused_items(self.plan, planned.job.name))
+        _ = left.section.totals  # gone through here, in a thread of its own
+        return left
 
     def nothing(self) -> tuple[Applied, ...]:
         """How a run went that had nothing to do."""

@@ -184,11 +184,12 @@ class Sync:
         source, target = world.source.machine, world.target.machine
         marks = await asyncio.gather(source.call(read_marks), target.call(read_marks))
         planned = await make_planned(world, self._jobs, common, marks, self._book)
-        room = await check_room(bytes_by_tree(planned), world.target, self._settings)
+        sizes = await asyncio.to_thread(bytes_by_tree, planned)
+        room = await check_room(sizes, world.target, self._settings)
         findings = [*findings_of(planned, common, source.name, target.name), *room]
         self._take_findings(findings)
         plan = make_plan(world, planned, self._options.host, self._book.ids, self._findings)
-        tell_plan(plan, planned, self._bus)
+        await tell_plan(plan, planned, self._bus)
         raise_blocking([finding for finding in findings if finding.stops])
         return planned, plan
 

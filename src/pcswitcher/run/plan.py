@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import attrs
@@ -32,6 +33,7 @@ class PlannedJob:
     """The source's state, as the base keeps it."""
     target_digest: str = ""
 
+    @cached_property
     def section(self) -> Section:
         """What a person sees of it."""
         return Section(
@@ -53,7 +55,7 @@ def refused_items(plan: Plan, job: str) -> frozenset[str]:
     """Items of a job that stay as they are, by what was decided: skipped, kept, and conflicts nobody answered."""
     answers = plan.decisions.get(job, {})
     refused = {item for item, decision in answers.items() if decision is not Decision.APPLY}
-    conflicts = plan.section(job).conflicts()
+    conflicts = plan.section(job).totals.conflicts
     return frozenset(refused | {change.item for change in conflicts if change.item not in answers})
 
 

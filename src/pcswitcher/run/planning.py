@@ -19,6 +19,9 @@ from pcswitcher.run.marks import Marks, marked_items
 from pcswitcher.run.plan import PlannedJob
 from pcswitcher.run.telling import change_lines, plan_line
 
+LINES_AT_ONCE = 500
+"""Lines of the plan that are logged before others may go on: a million of them take longer than an agent waits."""
+
 
 async def make_planned(
     world: World, jobs: Sequence[AnyJob], common: Common, marks: tuple[Marks, Marks], book: Book
@@ -50,7 +53,9 @@ def _compare(job: AnyJob, states: States[object], marks: tuple[Marks, Marks]) ->
     marked = marked_items(marks, job.name, plan.changes)
     encoded = job.encode_state(states.source)
     planned = PlannedJob(job, states, plan, tuple(sorted(marked)), encoded, job.state_digest(states.target))
-    return planned.without(marked)
+    left = planned.without(marked)
+    _ = left.section.totals  # gone through here, in a thread of its own
+    return left
 
 
 def make_plan(
@@ -64,7 +69,7 @@ def make_plan(
         source_id=ids[0],
         target_id=ids[1],
         version=__version__,
-        sections=tuple(each.section() for each in planned),
+        sections=tuple(each.section for each in planned),
         findings=tuple(findings),
     )
 
@@ -75,7 +80,7 @@ def findings_of(planned: Sequence[PlannedJob], common: Common, source: str, targ
     if not common.known:
         return findings  # the whole pair is at its first sync: lineage says so
     for each in planned:
-        takes = any(change.action is not Action.ADD for change in each.plan.changes)
+        takes = any(count for action, count in each.section.totals.counts.items() if action is not Action.ADD)
         if each.job.name not in common.states and takes:
             findings.append(
                 Finding(
@@ -103,12 +108,14 @@ def bytes_by_tree(planned: Sequence[PlannedJob]) -> dict[bytes, int]:
     return dict(sizes)
 
 
-def tell_plan(plan: Plan, planned: Sequence[PlannedJob], bus: Bus) -> None:
+async def tell_plan(plan: Plan, planned: Sequence[PlannedJob], bus: Bus) -> None:
     """Tell everybody what would be done: a summary per job, each change for the log, each problem as a warning."""
     for section, each in zip(plan.sections, planned, strict=True):
         bus.tell(plan_line(section, [finding.message for finding in each.plan.findings]))
-        for line in change_lines(section):
+        for number, line in enumerate(change_lines(section) if bus.level <= Level.FULL else ()):
             bus.log(Level.FULL, line, plan.target, section.job)
+            if number % LINES_AT_ONCE == 0:
+                await asyncio.sleep(0)
     for problem in plan.problems:
         bus.log(Level.WARNING, problem, plan.target)
 

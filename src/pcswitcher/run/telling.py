@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import attrs
 
 from pcswitcher.jobs.api import JobReport
 from pcswitcher.model.events import Outcome, PlanLine
-from pcswitcher.model.plan import Action, Decision, Plan, Section
+from pcswitcher.model.plan import Decision, Plan, Section
 from pcswitcher.run.bus import Bus
 from pcswitcher.run.plan import PlannedJob
 from pcswitcher.run.record import JobDetails, JobRecord, RunDetails, within_limit
@@ -42,34 +42,34 @@ def plan_line(section: Section, warnings: Sequence[str]) -> PlanLine:
     return PlanLine(
         job=section.job,
         title=section.title,
-        summary=section.summary(),
-        removals=tuple(change.item for change in section.removals()),
-        conflicts=tuple(f"{change.item}: {change.conflict}" for change in section.conflicts()),
+        summary=section.totals.words,
+        removals=tuple(change.item for change in section.totals.removals),
+        conflicts=tuple(f"{change.item}: {change.conflict}" for change in section.totals.conflicts),
         marked=len(section.marked),
         warnings=tuple(warnings),
     )
 
 
-def change_lines(section: Section) -> list[str]:
+def change_lines(section: Section) -> Iterator[str]:
     """Every change as one line, for the log."""
-    return [f"{change.action} {change.item}" + (f" ({change.why})" if change.why else "") for change in section.changes]
+    for change in section.changes:
+        yield f"{change.action} {change.item}" + (f" ({change.why})" if change.why else "")
 
 
 def job_record(applied: Applied, plan: Plan) -> JobRecord:
     """What everybody may know of a job's part: counts, no names."""
     section, report = applied.section, applied.report
     answers = Counter(plan.decisions.get(section.job, {}).values())
-    counts: Counter[Action] = Counter(change.action for change in section.changes)
     return JobRecord(
         name=section.job,
         title=section.title,
         outcome=report.outcome,
         items=report.items,
-        size=sum(change.size for change in applied.planned.plan.changes),
+        size=applied.planned.section.totals.size,
         reason=report.reason if report.outcome in _OPEN_REASONS else "",
         seconds=applied.seconds,
-        counts=dict(counts),
-        conflicts=sum(1 for _ in section.conflicts()),
+        counts=dict(section.totals.counts),
+        conflicts=len(section.totals.conflicts),
         skipped=answers[Decision.SKIP],
         kept=answers[Decision.KEEP],
         marked=len(section.marked),
@@ -97,7 +97,7 @@ def _details(applied: Applied, plan: Plan) -> JobDetails:
         problems=within_limit(section.problems),
         differences=within_limit(applied.differences),
         conflicts=within_limit(
-            [f"{plan.decision(section.job, change) or 'open'}: {change.item}" for change in section.conflicts()]
+            [f"{plan.decision(section.job, change) or 'open'}: {change.item}" for change in section.totals.conflicts]
         ),
         skipped=within_limit([item for item, answer in answers.items() if answer is Decision.SKIP]),
         kept=within_limit([item for item, answer in answers.items() if answer is Decision.KEEP]),

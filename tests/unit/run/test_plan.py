@@ -21,7 +21,7 @@ from pcswitcher.model.plan import (
     Risk,
     Section,
     Severity,
-    summarise,
+    Totals,
 )
 from pcswitcher.run.plan import load_plan, refuse_stale, refused_items, save_plan
 
@@ -124,4 +124,7 @@ def test_skipped_kept_and_unanswered_items_stay_as_they_are() -> None:
 
 
 def test_a_summary_counts_by_action_and_adds_sizes() -> None:
-    assert summarise((NOTE, GONE, attrs.evolve(NOTE, item="x", size=2048))) == ("2 changed (2.0 KiB)", "1 removed")
+    totals = Totals.of((NOTE, GONE, attrs.evolve(NOTE, item="x", size=2048)))
+    assert totals.words == ("2 changed (2.0 KiB)", "1 removed")
+    assert (totals.size, totals.removals, totals.conflicts) == (2052, (GONE,), (GONE,))
+    assert Totals.of(()).words == ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import overload
 
@@ -63,6 +63,9 @@ class FileChanges(Sequence[Change]):
         if isinstance(index, slice):
             return [_change(*each) for each in self._changes[index]]
         return _change(*self._changes[index])
+
+    def __iter__(self) -> Iterator[Change]:
+        return (_change(*each) for each in self._changes)
 
     def find(self, item: str) -> tuple[PlannedTree, FileChange]:
         """The file change that a line of the plan stands for. Raises KeyError."""
