@@ -46,6 +46,7 @@ def pretend(machine: LabMachine, program: str, version: str) -> None:
         ("rsync  version 3.4.1  protocol version 32\n  hardlinks, no ACLs, xattrs", "was built without ACLs"),
         ("rsync  version 3.4.1  protocol version 32\n  hardlinks, ACLs, no xattrs", "without extended attributes"),
     ],
+    ids=["3.1.3", "2.6.9", "openrsync", "no ACLs", "no attributes"],
 )
 def test_an_rsync_that_cannot_do_it_is_refused_with_the_pc_named(
     atlas: LabMachine, vega: LabMachine, name: str, version: str, words: str
