@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -71,6 +72,7 @@ def test_an_unmounted_home_halts_the_run(atlas: LabMachine, vega: LabMachine) ->
     assert "/home is not mounted" in out
     assert "sudo mount /home" in out
     assert vega.read("/home/sam/precious") == b"x"
+    vega.run(["rm", "/home/sam/precious"])
 
 
 @pytest.mark.usefixtures("root_key")
@@ -85,6 +87,7 @@ def test_an_empty_home_halts_the_run_whatever_is_allowed(atlas: LabMachine, vega
     assert "status=13" in out
     assert "/home is empty" in out
     assert vega.read("/home/sam/precious") == b"x"
+    vega.run(["rm", "/home/sam/precious"])
 
 
 def busy(ended_out: str, *parts: str) -> None:
@@ -93,10 +96,12 @@ def busy(ended_out: str, *parts: str) -> None:
 
 
 @pytest.mark.lab_only
-def test_a_machine_takes_part_in_one_run_at_a_time(atlas: LabMachine, vega: LabMachine, lyra: LabMachine) -> None:
+def test_a_machine_takes_part_in_one_run_at_a_time(
+    atlas: LabMachine, vega: LabMachine, lyra: LabMachine, bundle: Path
+) -> None:
     """K1, faults row 29: while atlas → vega runs, every other run of the two is refused, in either role."""
     for machine in (vega, lyra):
-        product.install(machine, product.BUNDLE)
+        product.install(machine, bundle)
     atlas.write("/home/sam/waiting", b"x")
     with Terminal(atlas, "sync", vega.host, "--plain") as terminal:
         terminal.expect_review()  # both locks are held from here on
@@ -121,5 +126,5 @@ def test_a_dead_holder_never_blocks(atlas: LabMachine, vega: LabMachine) -> None
         ended = sync(atlas, vega, status=None)
         if ended.status != 11:
             break
-    assert ended.status == 0, ended
+    assert ended.status == 0, str(ended)
     assert vega.read("/home/sam/held") == b"x"
