@@ -77,7 +77,7 @@ def judge(
     for (run, when), members in groups.items():
         reason = ""
         if any(each.uuid in held for each in members):
-            reason = "base: what this PC and another one last had in common"
+            reason = "base: common with another PC"
         elif run in waiting:
             reason = "the run was cut short and may have to be undone"
         elif run in newest:

@@ -165,7 +165,7 @@ def test_every_verdict_says_why() -> None:
     snapshots = [*of_run("dry-run-1", 0), *of_run("by-hand", 0), *of_run("0010", 3), *old]
     verdicts = judge(snapshots, (record("0002", None),), {"0001-post-@home"}, FIVE_AND_14, NOW)
     why = {(verdict.run, verdict.moment): verdict.why for verdict in verdicts}
-    assert why["0001", Moment.POST] == "base: what this PC and another one last had in common"
+    assert why["0001", Moment.POST] == "base: common with another PC"
     assert why["0001", Moment.PRE] == "older than 14 days and not of the newest runs"
     assert why["0002", Moment.PRE] == "the run was cut short and may have to be undone"
     assert why["0010", Moment.PRE] == "one of the newest 5 runs"
