@@ -102,6 +102,7 @@ def test_a_machine_takes_part_in_one_run_at_a_time(
     """K1, faults row 29: while atlas → vega runs, every other run of the two is refused, in either role."""
     for machine in (vega, lyra):
         product.install(machine, bundle)
+    sync(atlas, vega)
     atlas.write("/home/sam/waiting", b"x")
     with Terminal(atlas, "sync", vega.host, "--plain") as terminal:
         terminal.expect_review()  # both locks are held from here on

@@ -69,6 +69,9 @@ def test_a_note_is_carried_once_and_a_conflict_is_one(atlas: LabMachine, vega: L
     run_dummy(atlas, "dummy_success", status=14)
     run_dummy(atlas, "dummy_success", "--conflicts", "target")
     assert vega.sudo(["cat", f"{NOTES}/dummy_success"]).stdout == b"of vega\n"
+    run_dummy(atlas, "dummy_success", status=14)  # it was left to vega once, not for good
+    run_dummy(atlas, "dummy_success", "--conflicts", "source")
+    assert vega.sudo(["cat", f"{NOTES}/dummy_success"]).stdout == b"of atlas\n"
 
 
 def test_critical_stops_the_run_and_everything_it_started(atlas: LabMachine, vega: LabMachine) -> None:
