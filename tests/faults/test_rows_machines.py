@@ -93,6 +93,7 @@ def test_an_empty_home_halts_the_run_whatever_is_allowed(atlas: LabMachine, vega
 def busy(ended_out: str, *parts: str) -> None:
     for part in (*parts, "started by sam", "process", "kill"):
         assert part in ended_out, ended_out
+    assert "WARNING" not in ended_out, ended_out  # there was nothing to clean up
 
 
 @pytest.mark.lab_only

@@ -122,7 +122,7 @@ class Sync:
             reviewed = await self._review(world, planned, plan)
             return await self._finish(world, planned, plan, reviewed, common)
         except BaseException as error:
-            await self._clean_up(pair, error)
+            await uninterrupted(self._clean_up(pair, error))
             raise
 
     async def _meet(self, stack: AsyncExitStack) -> Pair:
@@ -230,9 +230,9 @@ class Sync:
         if not plan.items:
             return await self._complete(changing, changing.nothing(), unchanged(plan), nothing_outcome(plan))
         await self._keep_marks(world, changing.plan)
+        await changing.announce()
         if self._settings.run.logged_in is LoggedInReaction.LOG_OUT:
             await end_sessions(world.target.machine, await read_logins(world.target.machine))
-        await changing.announce()
         self._changing = True
         self._book.note(changed=True)
         await self._book.write(message="applying")
@@ -267,7 +267,7 @@ class Sync:
 
     async def _clean_up(self, pair: Pair, error: BaseException) -> None:
         """Leave each machine that can still be reached in order, and the truth on it; goes on whatever fails (I4)."""
-        if not self._changing:
+        if self._book.label and not self._changing:
             self._book.drop_snapshots()
             for machine in pair.both:
                 try:

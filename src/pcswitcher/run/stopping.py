@@ -39,7 +39,8 @@ class Stopper:
 
     def stop(self, error: PcSwitcherError) -> None:
         """Stop the run at its next safe point; it ends with the first ``error``."""
-        if self._cause is None and self._task is not None:
+        # Not twice: a second cancellation would end the cleaning that the first one began.
+        if self._cause is None and self._task is not None and not self._task.cancelling():
             self._cause = error
             self._task.cancel()
 

@@ -134,3 +134,32 @@ def test_its_failure_is_its_failure() -> None:
 
     with pytest.raises(ValueError, match="no room"):
         asyncio.run(uninterrupted(fail()))
+
+
+def test_a_run_that_is_stopping_already_is_not_stopped_again() -> None:
+    """I1, J5: a person's Ctrl-C, then a CRITICAL line while jobs end: the cleaning goes on, and it was the person."""
+
+    async def scenario() -> tuple[str, PcSwitcherError]:
+        bus = Bus()
+        stopper = Stopper(bus)
+        said: list[str] = []
+
+        async def work() -> None:
+            stopper.begin()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                bus.tell(LogLine(level=Level.CRITICAL, message="the pool is gone", machine="vega", job="vms"))
+                await asyncio.sleep(0.01)
+                said.append("cleaned")
+
+        task = asyncio.create_task(work())
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return said[0], stopper.cause
+
+    cleaned, cause = asyncio.run(scenario())
+    assert cleaned == "cleaned"
+    assert isinstance(cause, InterruptedRunError)
