@@ -72,7 +72,7 @@ def test_a_kept_item_of_a_reviewed_plan_becomes_a_mark_on_the_pc_that_has_it(
     plan = json.loads(atlas.read("/tmp/plan.json"))
     plan["decisions"] = {"files": {"/home/sam/new on atlas": "keep", "/home/sam/only on vega": "keep"}}
     atlas.write("/tmp/plan.json", json.dumps(plan).encode())
-    command(atlas, "apply", "/tmp/plan.json", "--plain")
+    command(atlas, "apply", "/tmp/plan.json", "--plain", "--yes")
     assert (marks(atlas), marks(vega)) == (["/home/sam/new on atlas"], ["/home/sam/only on vega"])
     sync(atlas, vega)
     assert vega.read("/home/sam/only on vega") == b"y"
