@@ -68,7 +68,7 @@ async def start_target(
 
 
 def refuse_same_machine(source: Machine, target: Machine, host: str) -> None:
-    """Raise CheckError when ``host`` is this PC, a copy of it that kept its identity, or of its name (faults row 26)."""
+    """Raise CheckError when ``host`` is this PC, a copy of it, or its namesake (faults row 26)."""
     if source.facts.boot_id and source.facts.boot_id == target.facts.boot_id:
         raise CheckError(f"{host} is this PC ({source.name})", "name the other PC")
     if source.facts.machine_id and source.facts.machine_id == target.facts.machine_id:
@@ -78,7 +78,7 @@ def refuse_same_machine(source: Machine, target: Machine, host: str) -> None:
         )
     if source.name.casefold() == target.name.casefold():
         raise CheckError(
-            f"both PCs call themselves {source.name}: nobody could tell which is meant in what is asked and written down",
+            f"both PCs call themselves {source.name}: nobody could tell which is meant in a question or a record",
             "give one another name, on it: sudo hostnamectl set-hostname NAME",
         )
 
