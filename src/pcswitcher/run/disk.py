@@ -8,11 +8,12 @@ import attrs
 
 from pcswitcher.jobs.api import Side
 from pcswitcher.machine.api import Machine
-from pcswitcher.model.errors import CheckError
+from pcswitcher.model.errors import CheckError, PcSwitcherError
 from pcswitcher.model.events import Event, FreeSpace, Level, LogLine
 from pcswitcher.model.plan import Finding, Severity
 from pcswitcher.model.settings import DiskSettings, Settings, Threshold
 from pcswitcher.model.text import escape, human_size
+from pcswitcher.run.bus import Bus
 from pcswitcher.snapshots.room import Room, read_rooms
 from pcswitcher.snapshots.snapshots import SNAPSHOTS
 
@@ -149,6 +150,18 @@ def name_cause(rooms: Sequence[Room]) -> Cause:
     if scarcest is None:
         return Cause("it is not known how much room there is", FREE_HINT)
     return Cause(scarcest.words, scarcest.hint)
+
+
+async def tell_want_of_room(machine: Machine, trees: Sequence[bytes], settings: DiskSettings, bus: Bus) -> None:
+    """After something failed on ``machine``: if there is too little room at its trees, name what has run out."""
+    try:
+        rooms = await measure(machine, trees)
+    except PcSwitcherError:
+        return  # what failed is told already; this would only have explained it
+    scarce = any(limit.free < settings.stop.of(limit.total) for limit in limits_of(rooms))
+    if scarce or any(map(exhaustion, rooms)):
+        cause = name_cause(rooms)
+        bus.log(Level.ERROR, f"{machine.name}: {cause.words} ({cause.hint})", machine.name)
 
 
 class DiskWatch:

@@ -24,7 +24,7 @@ from pcswitcher.run.bus import Bus
 from pcswitcher.run.care import cared_for
 from pcswitcher.run.changing import Changing
 from pcswitcher.run.checks import check_machines, raise_blocking, trees_of
-from pcswitcher.run.disk import check_room
+from pcswitcher.run.disk import check_room, tell_want_of_room
 from pcswitcher.run.graph import StubbornJobsError
 from pcswitcher.run.housekeeping import keep_house
 from pcswitcher.run.kept_logs import keep_copies
@@ -237,6 +237,8 @@ class Sync:
         self._book.note(changed=True)
         await self._book.write(message="applying")
         applied = await changing.apply()
+        if any(each.report.outcome is Outcome.FAILED for each in applied):
+            await tell_want_of_room(world.target.machine, trees_of(self._jobs), self._settings.disk, self._bus)
         result = judge(plan.source, plan.target, applied)
         return await self._complete(changing, applied, result, result.outcome)
 

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from pcswitcher.machine.fake import open_fake
 from pcswitcher.model.events import FreeSpace, LogLine
 from pcswitcher.model.plan import Severity
 from pcswitcher.model.settings import DiskSettings, Threshold
-from pcswitcher.run.disk import OVERHEAD, DiskWatch, check_start, estimate_room, exhaustion, limits_of, name_cause
+from pcswitcher.run import disk
+from pcswitcher.run.bus import Bus
+from pcswitcher.run.disk import (
+    OVERHEAD,
+    DiskWatch,
+    check_start,
+    estimate_room,
+    exhaustion,
+    limits_of,
+    name_cause,
+    tell_want_of_room,
+)
 from pcswitcher.snapshots.room import Quota, Room
 
 GIB = 1024**3
@@ -149,3 +163,32 @@ def test_the_watch_stops_for_what_has_run_out_by_name(room: Room) -> None:
 def test_each_limit_is_counted_once() -> None:
     rooms = [LOW_QUOTA, attrs.evolve(LOW_QUOTA, path=b"/home/sam"), btrfs(b"/root"), NO_INODES]
     assert [limit.words.partition(":")[0] for limit in limits_of(rooms)] == ["/home", "/home (its quota)", "/srv"]
+
+
+@pytest.mark.parametrize(
+    ("rooms", "said"),
+    [((btrfs(),), ""), ((btrfs(free=0),), "0 B of 100 GiB"), ((NO_INODES,), "no inodes"), ((LOW_QUOTA,), "its quota")],
+)
+def test_after_a_failure_what_has_run_out_is_named(
+    rooms: tuple[Room, ...], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Faults rows 7 and 9: where the disk is not to blame nothing is said of it."""
+    heard: list[LogLine] = []
+
+    class Ear:
+        def take(self, event: object) -> None:
+            if isinstance(event, LogLine):
+                heard.append(event)
+
+    async def measured(_machine: object, _trees: object) -> tuple[Room, ...]:
+        return rooms
+
+    async def scenario() -> None:
+        vega = await open_fake("vega")
+        await tell_want_of_room(vega, [b"/home"], SETTINGS, Bus(Ear()))
+        await vega.close()
+
+    monkeypatch.setattr(disk, "measure", measured)
+    asyncio.run(scenario())
+    assert [line.message for line in heard if said and said in line.message] == [line.message for line in heard]
+    assert bool(heard) is bool(said)
