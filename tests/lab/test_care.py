@@ -270,6 +270,18 @@ def test_a_run_right_after_one_that_was_killed_knows_how_it_was_before(
         is_as_before(machine, before[machine.name])
 
 
+def test_many_short_runs_in_a_row_leave_no_timer_failed(
+    before: dict[str, list[str]], atlas: LabMachine, vega: LabMachine
+) -> None:
+    """Faults row 35, I3: systemd refuses to start a unit for the sixth time within ten seconds."""
+    with run_on(atlas, vega) as run:
+        for _ in range(5):
+            shell(vega, "systemctl start apt-daily.timer; systemctl stop apt-daily.timer")
+        assert vega.sudo(["systemctl", "start", "apt-daily.timer"], check=False).returncode != 0, "it is not refused"
+        run.end()
+    is_as_before(vega, before[vega.name])
+
+
 @pytest.mark.parametrize(
     ("own", "is_touched"), [("forever", False), ("2099-01-01T00:00:00+02:00", False), ("2020-02-02T02:02:02Z", True)]
 )

@@ -155,7 +155,11 @@ def hold_of(answer: Completed) -> SnapHold:
 def plan_pause(updates: Updates, moment: datetime) -> Pause:
     """Decide what to do so that nothing starts, from ``moment`` (by that machine's own clock) for LIMIT."""
     begin: list[tuple[str, ...]] = [(SYSTEMCTL, "stop", timer) for timer in updates.timers]
-    end: list[tuple[str, ...]] = [(SYSTEMCTL, "start", timer) for timer in updates.timers]
+    # systemd refuses a unit that is started often (systemd.unit(5), StartLimitBurst=): after a few short runs in a row
+    # a timer would be left failed. "reset-failed" sets its count to zero (systemctl(1)).
+    end: list[tuple[str, ...]] = [
+        (SYSTEMCTL, verb, timer) for timer in updates.timers for verb in ("reset-failed", "start")
+    ]
     begin += [(SYSTEMCTL, "mask", "--runtime", service) for service in updates.on_demand]
     end += [(SYSTEMCTL, "unmask", "--runtime", service) for service in updates.on_demand]
     until = moment + LIMIT

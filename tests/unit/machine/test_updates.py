@@ -129,12 +129,19 @@ STATES = some.builds(
 
 
 def run_on(state: Updates, commands: tuple[tuple[str, ...], ...]) -> Updates:
-    """What the commands of a pause do to a machine, as systemctl(1) and snap(8) say."""
+    """What the commands of a pause do to a machine, as systemctl(1) and snap(8) say.
+
+    Each timer was started so often that systemd starts it again only when told to forget that.
+    """
+    forgotten: set[str] = set()
     for _, *words in commands:
         match words:
+            case ["reset-failed", timer]:
+                forgotten.add(timer)
             case ["stop", timer]:
                 state = attrs.evolve(state, timers=tuple(each for each in state.timers if each != timer))
             case ["start", timer]:
+                assert timer in forgotten, f"{timer}: start request repeated too quickly"
                 state = attrs.evolve(state, timers=(*state.timers, timer))
             case ["mask", "--runtime", unit]:
                 state = attrs.evolve(state, on_demand=tuple(each for each in state.on_demand if each != unit))
