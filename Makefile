@@ -14,6 +14,9 @@ SOURCES := $(shell find src -name '*.py' -o -name '*.toml')
 # The lab makes namespaces, loop devices and btrfs filesystems: only root can.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=CI,PC_SWITCHER_EXAMPLES,PC_SWITCHER_LAB_ID,PC_SWITCHER_LAB_MIRROR,PC_SWITCHER_TEST_PC1_HOST,PC_SWITCHER_TEST_PC2_HOST,PC_SWITCHER_TEST_USER)
 
+# Two files of tests at a time, each with a lab of its own, the long ones first; real machines take one after the other.
+BESIDE := $(if $(PC_SWITCHER_TEST_PC1_HOST),,--numprocesses 2 --dist loadfile --no-loadscope-reorder)
+
 WHY_ROOT := $(if $(AS_ROOT),echo "sudo: the lab makes namespaces and loop devices and btrfs filesystems",:)
 
 .PHONY: help demo test lint unit lab-test bench bundle ready clean
@@ -57,8 +60,8 @@ unit: $(READY) ## Tests that are safe anywhere, need no other machine and take s
 
 lab-test: $(BUNDLE) ## Tests on two real PCs in the lab (or on two of yours: docs/lab.md)
 	@$(WHY_ROOT)
-	$(AS_ROOT) $(BIN)/pytest tests/unit -m "slow or root"
-	$(AS_ROOT) $(BIN)/pytest tests/contract tests/lab tests/faults --bundle $(BUNDLE)
+	$(AS_ROOT) $(BIN)/pytest tests/unit -m "slow or root" $(BESIDE)
+	$(AS_ROOT) $(BIN)/pytest tests/faults tests/lab tests/contract --bundle $(BUNDLE) $(BESIDE)
 
 test: lint unit lab-test ## Everything that must hold
 

@@ -17,7 +17,7 @@ import pytest
 from pclab import failures, real, session
 from pclab.errors import HostUnfitError, LabError
 from pclab.machine import LabMachine
-from pclab.names import LabNames, Pc
+from pclab.names import DEFAULT_RUN_ID, RUN_ID_VARIABLE, LabNames, Pc
 from pclab.session import LabSession
 
 _MACHINES = tuple(pc.value for pc in Pc)
@@ -53,7 +53,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register our markers."""
+    """Register our markers, and give each worker of pytest-xdist a lab of its own."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker is not None:
+        os.environ[RUN_ID_VARIABLE] = f"{os.environ.get(RUN_ID_VARIABLE, DEFAULT_RUN_ID)}{worker}"
     config.addinivalue_line("markers", "lab(reset='test'|'module'|'none'): when the machines are reset (module)")
     config.addinivalue_line("markers", "lab_only: needs what only the lab has: a power switch, a cable, a third PC")
 
