@@ -26,7 +26,7 @@ from pcswitcher.run.record import (
     RunDetails,
     RunRecord,
     SnapshotRecord,
-    read_memory,
+    read_memory_of,
     write_details,
     write_record,
 )
@@ -65,7 +65,7 @@ class Book:
         Raises CheckError for a record that cannot be read: it might be the one that matters.
         """
         self._pair = pair
-        here, there = await asyncio.gather(*(machine.call(read_memory) for machine in pair.both))
+        here, there = await asyncio.gather(*map(read_memory_of, pair.both))
         self.memory = {pair.source.name: here, pair.target.name: there}
         for machine, memory in zip(pair.both, (here, there), strict=True):
             _refuse_damaged(machine, memory)

@@ -18,7 +18,7 @@ from pcswitcher.run.checks import Checked, Look, check_machine, check_machines, 
 from pcswitcher.run.fitness import check_fitness
 from pcswitcher.run.lineage import check_lineage
 from pcswitcher.run.machines import Pair, connect, start_source, start_target
-from pcswitcher.run.record import read_memory
+from pcswitcher.run.record import read_memory_of
 
 
 async def examine(
@@ -68,7 +68,7 @@ async def _check_jobs(pair: Pair, checked: Checked, jobs: Sequence[AnyJob], bus:
 
 
 async def _check_lineage(pair: Pair, jobs: Sequence[AnyJob]) -> Look:
-    here, there = await asyncio.gather(*(machine.call(read_memory) for machine in pair.both))
+    here, there = await asyncio.gather(*map(read_memory_of, pair.both))
     common = await read_common(pair.source, pair.target, here.identity.id, there.identity.id, jobs)
     findings = check_lineage(here, there, pair.source.name, pair.target.name, base=common.known)
     words = f"{pair.source.name} holds the newest work, and what both have in common is known"

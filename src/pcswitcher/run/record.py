@@ -17,9 +17,10 @@ from pathlib import Path
 
 import attrs
 
-from pcswitcher.machine.api import Context, exposed
+from pcswitcher.machine.api import Context, Machine, exposed
 from pcswitcher.machine.durable import write_file
 from pcswitcher.machine.lock import Role
+from pcswitcher.machine.pieces import receive_values, send_values
 from pcswitcher.model.codec import dumps, from_json, loads
 from pcswitcher.model.errors import CheckError, FormatError, PcSwitcherError
 from pcswitcher.model.events import Outcome
@@ -188,8 +189,24 @@ class Memory:
 
 
 @exposed
-def read_memory(context: Context) -> Memory:
-    """Read the machine's id and its runs. A machine without an id is given one that ``write_record`` keeps."""
+def send_memory(context: Context) -> Memory:
+    """Tell this machine's memory, its records as the call's stream: see ``read_memory_of``."""
+    memory = load_memory()
+    send_values(context, map(_essence, memory.records))
+    return attrs.evolve(memory, records=())
+
+
+async def read_memory_of(machine: Machine) -> Memory:
+    """Read what a machine remembers. Of runs that came to their end, only what lineage and recovery look at.
+
+    Raises CheckError when its id cannot be read.
+    """
+    memory, records = await receive_values(machine, RunRecord, send_memory)
+    return attrs.evolve(memory, records=records)
+
+
+def load_memory() -> Memory:
+    """Read this machine's id and its runs. A machine without an id is given one that ``write_record`` keeps."""
     records, damaged, last = read_records(STATE_DIRECTORY)
     return Memory(
         identity=_read_identity() or MachineIdentity(id=str(uuid.uuid4()), etc_machine_id=_etc_machine_id()),
@@ -276,6 +293,11 @@ def run_directory(label: str) -> str:
     if not _LABEL.fullmatch(label):
         raise FormatError(f"{label!r} is not the label of a run")
     return f"{STATE_DIRECTORY}/runs/{label}"
+
+
+def _essence(record: RunRecord) -> RunRecord:
+    """What travels of a record. One of a run without an end is written again when it is settled, so it stays whole."""
+    return record if record.outcome is None else attrs.evolve(record, jobs=(), snapshots=(), message="", log="")
 
 
 def _read_record(path: Path) -> RunRecord:

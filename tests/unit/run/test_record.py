@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import stat
 from contextlib import ExitStack
@@ -11,24 +12,31 @@ from pathlib import Path
 import attrs
 import pytest
 
+from pcswitcher.machine.fake import open_fake
+from pcswitcher.machine.frames import FRAME_LIMIT
 from pcswitcher.machine.lock import Role
 from pcswitcher.model.errors import CheckError, FormatError, PcSwitcherError
 from pcswitcher.model.events import Level, Outcome
 from pcswitcher.run import record
 from pcswitcher.run.record import (
     DETAILS_LIMIT,
+    Ancestry,
     JobDetails,
     MachineIdentity,
+    Memory,
     RunDetails,
     RunRecord,
+    SnapshotRecord,
     find_record,
+    load_memory,
     read_details,
-    read_memory,
+    read_memory_of,
     read_records,
     within_limit,
     write_details,
     write_record,
 )
+from pcswitcher.snapshots.names import Moment
 
 STARTED = datetime(2026, 5, 1, tzinfo=UTC)
 RECORD = RunRecord(
@@ -69,7 +77,7 @@ IDENTITY = MachineIdentity(id="id-1", etc_machine_id="etc-1")
 def test_a_record_comes_back_as_it_was(state: Path) -> None:
     done = attrs.evolve(RECORD, outcome=Outcome.DONE, ended=STARTED, message="ok \x1b\n ü")
     write_record(Here(), done, IDENTITY)
-    memory = read_memory(Here())
+    memory = load_memory()
     assert memory.records == (done,)
     assert (memory.last_number, memory.damaged, memory.identity) == (7, (), IDENTITY)
 
@@ -131,7 +139,7 @@ def test_a_machine_installed_again_gets_a_new_id(state: Path, monkeypatch: pytes
     """K3; faults row 27."""
     write_record(Here(), RECORD, IDENTITY)
     monkeypatch.setattr(record, "_etc_machine_id", lambda: "etc-2")
-    fresh = read_memory(Here()).identity
+    fresh = load_memory().identity
     assert fresh.id != "id-1"
     assert fresh.etc_machine_id == "etc-2"
 
@@ -141,7 +149,7 @@ def test_a_damaged_identity_is_an_error_and_not_a_new_one(state: Path) -> None:
     write_record(Here(), RECORD, IDENTITY)
     (state / "machine.json").write_text("{}")
     with pytest.raises(CheckError, match=r"machine\.json cannot be read"):
-        read_memory(Here())
+        load_memory()
 
 
 @pytest.mark.parametrize("words", ["7", "0007", "007"])
@@ -213,7 +221,7 @@ def test_a_record_of_another_run_is_named_and_not_taken(state: Path) -> None:
 def test_what_did_not_come_to_its_end_is_unfinished(state: Path) -> None:
     for label, outcome in (("0007", Outcome.DONE), ("0008", None), ("0009", Outcome.FAILED)):
         write_record(Here(), attrs.evolve(RECORD, label=label, outcome=outcome), IDENTITY)
-    assert [each.label for each in read_memory(Here()).unfinished] == ["0008"]
+    assert [each.label for each in load_memory().unfinished] == ["0008"]
 
 
 def test_details_come_back_as_they_were_and_only_root_reads_them(state: Path) -> None:
@@ -248,3 +256,36 @@ def test_very_many_items_are_counted_and_not_kept() -> None:
     kept = within_limit(items)
     assert kept == (*items[:DETAILS_LIMIT], "and 1,234 more")
     assert within_limit(items[:DETAILS_LIMIT]) == items[:DETAILS_LIMIT]
+
+
+def ask_over_the_wire() -> Memory:
+    """This machine's memory as another one reads it."""
+
+    async def ask() -> Memory:
+        machine = await open_fake("vega")
+        try:
+            return await read_memory_of(machine)
+        finally:
+            await machine.close()
+
+    return asyncio.run(ask())
+
+
+def test_a_memory_larger_than_a_message_is_read_all_the_same(state: Path) -> None:
+    """K2: every run adds a record, so after some thousand runs they are more than one message holds."""
+    long = "x" * (FRAME_LIMIT // 8)
+    for number in range(12):
+        write_record(Here(), attrs.evolve(RECORD, label=f"{number:04d}", message=long), IDENTITY)
+    assert ask_over_the_wire() == load_memory()
+
+
+def test_of_a_run_that_ended_only_what_decides_travels(state: Path) -> None:
+    """K2, K3: what is not asked for does not travel; a run without an end is settled from its whole record."""
+    snapshot = SnapshotRecord(machine="vega", moment=Moment.POST, subvolume="@", uuid="u")
+    ancestry = Ancestry(branch="b", seen={"c": 3})
+    whole = attrs.evolve(RECORD, changed=True, snapshots=(snapshot,), ancestry=ancestry, message="begun", log="x.log")
+    ended = attrs.evolve(whole, label="0006", outcome=Outcome.DONE, ended=STARTED)
+    for each in (ended, whole):
+        write_record(Here(), each, IDENTITY)
+    assert ask_over_the_wire().records == (attrs.evolve(ended, snapshots=(), message="", log=""), whole)
+    assert load_memory().records == (ended, whole)
