@@ -303,6 +303,6 @@ class Job(abc.ABC, Generic[S, T, D]):
         """Say whether ``item``, as a person typed it, travels and why; None when it is none of this job's."""
         return None
 
-    async def is_gone(self, machine: Machine, item: str) -> bool:
-        """Whether it is proved that ``machine`` has no such item any more; False when it is not known."""
-        return False
+    async def gone(self, machine: Machine, items: Sequence[str]) -> frozenset[str]:
+        """Those of ``items``, which may be very many, that are proved not to be on ``machine`` any more."""
+        return frozenset()

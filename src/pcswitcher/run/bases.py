@@ -28,6 +28,7 @@ import attrs
 from pcswitcher.jobs.registry import AnyJob
 from pcswitcher.machine.api import Context, Listener, Machine, exposed
 from pcswitcher.machine.durable import sync_directory
+from pcswitcher.machine.lock import Role
 from pcswitcher.model.codec import dumps, loads
 from pcswitcher.model.errors import CheckError, FormatError
 from pcswitcher.model.plan import Finding, Severity
@@ -96,11 +97,12 @@ def read_heads(context: Context, peer: str) -> KeptBases:
 
 @exposed
 def read_held(context: Context) -> tuple[str, ...]:
-    """UUIDs of all snapshots of this machine that belong to a base with any other machine."""
+    """UUIDs of all snapshots of this machine that belong to a base with any other machine that may still be there."""
     top = f"{STATE_DIRECTORY}/bases"
-    peers = sorted(os.listdir(top)) if os.path.isdir(top) else []
-    heads = [head for peer in peers if _PEER.fullmatch(peer) for head in _read_heads(f"{top}/{peer}").heads]
     records, _, _ = read_records(STATE_DIRECTORY)
+    names = set(os.listdir(top)) if os.path.isdir(top) else set[str]()
+    peers = sorted(names - replaced_machines(records))
+    heads = [head for peer in peers if _PEER.fullmatch(peer) for head in _read_heads(f"{top}/{peer}").heads]
     return held_snapshots(heads, records)
 
 
@@ -221,6 +223,24 @@ def held_snapshots(heads: Iterable[BaseHead], records: Sequence[RunRecord]) -> t
             and snapshot.machine == record.own_name
         )
     )
+
+
+def replaced_machines(records: Sequence[RunRecord]) -> frozenset[str]:
+    """Ids of machines that were installed anew or replaced, as the records of one machine (oldest first) tell. Pure.
+
+    Such a machine was last met under a hostname with which another one has completed a run since. A machine that took
+    part in a run after that is there still, and so is one that was given another name.
+    """
+    last: dict[str, str] = {}
+    replaced: set[str] = set()
+    for record in records:
+        own_is_source = record.role is Role.SOURCE
+        peer, name = (record.target_id, record.target) if own_is_source else (record.source_id, record.source)
+        replaced.discard(peer)
+        last[peer] = name
+        if record.complete:
+            replaced |= {other for other, known in last.items() if known == name and other != peer}
+    return frozenset(replaced)
 
 
 def brought_since(there: Sequence[BaseHead], target_id: str, job: str, common: BaseHead | None) -> tuple[BaseHead, ...]:

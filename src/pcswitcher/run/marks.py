@@ -17,7 +17,8 @@ import getpass
 import json
 import os
 import re
-from collections.abc import Generator, Iterable, Sequence
+import uuid
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -27,6 +28,7 @@ from pcswitcher.files.patterns import Pattern, PatternIndex, compile_pattern
 from pcswitcher.jobs.registry import AnyJob
 from pcswitcher.machine.api import Context, Machine, exposed
 from pcswitcher.machine.durable import write_file
+from pcswitcher.machine.pieces import batches, receive_values, send_values
 from pcswitcher.model.codec import dumps, from_json
 from pcswitcher.model.errors import CheckError, FormatError, PcSwitcherError
 from pcswitcher.model.events import Level, now
@@ -37,6 +39,8 @@ from pcswitcher.run.paths import STATE_DIRECTORY
 
 MARKS_FORMAT = 1
 MARKS_FILE = "marks.json"
+_collected: dict[str, tuple[tuple[Mark, ...], tuple[Mark, ...]]] = {}
+"""In an agent: what is to be added and removed by changes that are still on their way, by the name of the change."""
 
 
 @attrs.frozen(kw_only=True)
@@ -66,26 +70,54 @@ class Marks:
     marks: tuple[Mark, ...] = ()
 
 
-@exposed
-def read_marks(context: Context) -> Marks:
-    """The marks of this machine; none where there is no file. Raises CheckError when there is one and it is damaged."""
-    return load_marks(STATE_DIRECTORY)
+async def read_marks_of(machine: Machine) -> Marks:
+    """The marks of a machine; none where there is no file. Raises CheckError when there is one and it is damaged."""
+    _, marks = await receive_values(machine, Mark, send_marks)
+    return Marks(marks=marks)
 
 
-@exposed
-def change_marks(context: Context, add: tuple[Mark, ...], remove: tuple[Mark, ...]) -> Marks:
-    """Add and remove marks of this machine, durably and all at once; tells the marks there are then.
+async def change_marks_on(machine: Machine, add: Sequence[Mark], remove: Sequence[Mark]) -> None:
+    """Add and remove marks of a machine, however many, durably and all at once.
 
     Raises CheckError for a damaged file, which stays as it is, and FormatError for a pattern that is none.
     """
+    change = uuid.uuid4().hex
+    for batch in batches(add, _size):
+        await machine.call(collect_marks, change, batch, ())
+    for batch in batches(remove, _size):
+        await machine.call(collect_marks, change, (), batch)
+    if add or remove:
+        await machine.call(change_marks, change)
+
+
+@exposed
+def send_marks(context: Context) -> None:
+    """Send this machine's marks as the call's stream: see ``read_marks_of``."""
+    send_values(context, load_marks(STATE_DIRECTORY).marks)
+
+
+@exposed
+def collect_marks(context: Context, change: str, add: tuple[Mark, ...], remove: tuple[Mark, ...]) -> None:
+    """Take a part of a change, which is made by ``change_marks``. Until then it is forgotten when the agent ends."""
+    earlier = _collected.get(change, ((), ()))
+    _collected[change] = (*earlier[0], *add), (*earlier[1], *remove)
+
+
+@exposed
+def change_marks(context: Context, change: str) -> None:
+    """Make the change that was collected: see ``change_marks_on``."""
+    keep_marks(STATE_DIRECTORY, *_collected.pop(change, ((), ())))
+
+
+def keep_marks(state: str, add: Sequence[Mark], remove: Sequence[Mark]) -> None:
+    """Add and remove marks in a state directory, durably and all at once. Raises CheckError, FormatError."""
     MarkIndex(add)
-    os.makedirs(STATE_DIRECTORY, 0o755, exist_ok=True)
-    with _alone(STATE_DIRECTORY):
-        before = load_marks(STATE_DIRECTORY)
+    os.makedirs(state, 0o755, exist_ok=True)
+    with _alone(state):
+        before = load_marks(state)
         after = changed_marks(before, add, remove)
         if after != before:
-            write_file(f"{STATE_DIRECTORY}/{MARKS_FILE}", dumps(after, indent=1) + "\n", mode=0o600)
-    return after
+            write_file(f"{state}/{MARKS_FILE}", dumps(after, indent=1) + "\n", mode=0o600)
 
 
 def load_marks(state: str) -> Marks:
@@ -141,18 +173,25 @@ def marks_from(
 ) -> tuple[tuple[Mark, ...], tuple[Mark, ...]]:
     """The marks that a plan's KEEP decisions mean: for the source, and for the target.
 
-    The machine that holds the item keeps its mark: the target, where there is anything to keep. ``user`` and ``since``
-    are who decided and when; left out: the person who runs this, now. Pure when both are given.
+    The machine that holds the item keeps its mark: the target, where there is anything to keep. A directory's mark
+    covers what is below, so where all that changes below one is kept with it, it is the only one. ``user`` and
+    ``since`` are who decided and when; left out: the person who runs this, now. Pure when both are given.
     """
     who, when = user or getpass.getuser(), since or now()
     for_source: list[Mark] = []
     for_target: list[Mark] = []
     for section in plan.sections:
         kept = {item for item, made in plan.decisions.get(section.job, {}).items() if made is Decision.KEEP}
-        for change in section.changes if kept else ():
-            if change.item in kept:
-                mark = Mark(job=section.job, pattern=change.item, since=when, user=who, reason="kept in the review")
-                (for_target if change.before else for_source).append(mark)
+        taken = [change for change in section.changes if change.item in kept]
+        mixed = {above for change in section.changes if change.item not in kept for above in _above(change.item)}
+        for side, on_target in ((for_source, False), (for_target, True)):
+            mine = [change.item for change in taken if bool(change.before) is on_target]
+            whole = {_bare(item) for item in mine} - mixed
+            side += [
+                Mark(job=section.job, pattern=item, since=when, user=who, reason="kept in the review")
+                for item in mine
+                if whole.isdisjoint(_above(item))
+            ]
     return tuple(for_source), tuple(for_target)
 
 
@@ -161,17 +200,17 @@ async def drop_gone(machine: Machine, jobs: Sequence[AnyJob], bus: Bus) -> tuple
 
     Patterns stay, and so does what belongs to a job that is not asked or cannot tell. Raises CheckError.
     """
-    by_name = {job.name: job for job in jobs}
+    marks = [mark for mark in (await read_marks_of(machine)).marks if mark.exact]
     gone: list[Mark] = []
-    for mark in (await machine.call(read_marks)).marks:
-        job = by_name.get(mark.job)
+    for job in jobs:
+        mine = [mark for mark in marks if mark.job == job.name]
         try:
-            if job is not None and mark.exact and await job.is_gone(machine, mark.pattern):
-                gone.append(mark)
+            proved = await job.gone(machine, [mark.pattern for mark in mine]) if mine else frozenset[str]()
         except PcSwitcherError as error:  # no proof
-            bus.log(Level.FULL, f"the mark of {mark.pattern} stays: {error}", machine.name, mark.job)
-    if gone:
-        await machine.call(change_marks, (), tuple(gone))
+            bus.log(Level.FULL, f"marks stay whose items cannot be looked for: {error}", machine.name, job.name)
+            continue
+        gone += [mark for mark in mine if mark.pattern in proved]
+    await change_marks_on(machine, (), gone)
     for mark in gone:
         bus.log(Level.INFO, f"{mark.pattern} is gone, and with it its mark", machine.name, mark.job)
     return tuple(gone)
@@ -214,6 +253,17 @@ class MarkIndex:
 
     def _match(self, path: str, *, is_directory: bool) -> Mark | None:
         return self._exact.get(path) or self._paths.strongest(_raw(path)[1:], is_directory)
+
+
+def _size(mark: Mark) -> int:
+    return len(dumps(mark))
+
+
+def _above(item: str) -> Iterator[str]:
+    """The directories that a path is below, without slashes at their ends; of other items there are none."""
+    above = _bare(item) if _is_path(item) else ""
+    while above := above.rpartition("/")[0]:
+        yield above
 
 
 def _is_path(text: str) -> bool:

@@ -30,7 +30,7 @@ from pcswitcher.run.housekeeping import keep_house
 from pcswitcher.run.kept_logs import keep_copies
 from pcswitcher.run.lineage import ancestry_of, check_lineage
 from pcswitcher.run.machines import Pair, connect, lock, name_locks, prefer_cause, start_source, start_target
-from pcswitcher.run.marks import change_marks, marks_from, read_marks
+from pcswitcher.run.marks import change_marks_on, marks_from, read_marks_of
 from pcswitcher.run.options import Mode, SyncOptions
 from pcswitcher.run.plan import PlannedJob
 from pcswitcher.run.planning import bytes_by_tree, findings_of, make_plan, make_planned, nothing_outcome, tell_plan
@@ -182,7 +182,7 @@ class Sync:
 
     async def _plan(self, world: World, common: Common) -> tuple[tuple[PlannedJob, ...], Plan]:
         source, target = world.source.machine, world.target.machine
-        marks = await asyncio.gather(source.call(read_marks), target.call(read_marks))
+        marks = await asyncio.gather(read_marks_of(source), read_marks_of(target))
         planned = await make_planned(world, self._jobs, common, marks, self._book)
         sizes = await asyncio.to_thread(bytes_by_tree, planned)
         room = await check_room(sizes, world.target, self._settings)
@@ -260,8 +260,7 @@ class Sync:
         """Remember on each machine what was decided to be its own."""
         for_source, for_target = marks_from(plan)
         for machine, marks in ((world.target.machine, for_target), (world.source.machine, for_source)):
-            if marks:
-                await machine.call(change_marks, marks, ())
+            await change_marks_on(machine, marks, ())
 
     async def _drop_snapshots(self, world: World) -> None:
         await asyncio.gather(*(self._snapshots.drop(side.machine) for side in (world.source, world.target)))

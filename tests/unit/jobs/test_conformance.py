@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import attrs
@@ -183,8 +183,8 @@ class Mute(Good):
 
 
 class Overconfident(Good):
-    async def is_gone(self, machine: Machine, item: str) -> bool:
-        return True
+    async def gone(self, machine: Machine, items: Sequence[str]) -> frozenset[str]:
+        return frozenset(items)
 
 
 class Garbling(Good):

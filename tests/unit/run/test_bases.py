@@ -18,6 +18,7 @@ from pcswitcher.jobs.registry import AnyJob
 from pcswitcher.machine.fake import FakeMachine, open_fake
 from pcswitcher.machine.lock import Role
 from pcswitcher.model.errors import CheckError, FormatError
+from pcswitcher.model.events import Outcome
 from pcswitcher.run import bases
 from pcswitcher.run.bases import (
     BaseHead,
@@ -28,6 +29,7 @@ from pcswitcher.run.bases import (
     read_common,
     read_heads,
     read_held,
+    replaced_machines,
 )
 from pcswitcher.run.record import RunRecord, SnapshotRecord
 from pcswitcher.snapshots.names import Moment
@@ -261,6 +263,61 @@ def test_the_snapshots_after_a_run_belong_to_its_base(both, monkeypatch: pytest.
         return await vega.call(read_held)
 
     assert both(scenario) == ("vega post @home",)
+
+
+def met(
+    label: int, name: str, identity: str, outcome: Outcome | None = Outcome.DONE, *, sent: bool = True
+) -> RunRecord:
+    """What atlas remembers of a run with another machine."""
+    hosts, ids = ("atlas", name), ("id-of-atlas", identity)
+    return RunRecord(
+        label=f"{label:04d}",
+        role=Role.SOURCE if sent else Role.TARGET,
+        source=hosts[not sent],
+        target=hosts[sent],
+        source_id=ids[not sent],
+        target_id=ids[sent],
+        user="sam",
+        version="0",
+        started=datetime.now(UTC),
+        outcome=outcome,
+        snapshots=(SnapshotRecord(machine="atlas", moment=Moment.POST, subvolume="@home", uuid=f"post {label}"),),
+    )
+
+
+@pytest.mark.parametrize(
+    ("records", "replaced"),
+    [
+        ([], set()),
+        ([met(1, "vega", "v1"), met(2, "vega", "v1")], set()),
+        ([met(1, "vega", "v1"), met(2, "vega", "v2")], {"v1"}),
+        ([met(1, "vega", "v1", sent=False), met(2, "vega", "v2", Outcome.PARTIAL)], {"v1"}),
+        ([met(1, "vega", "v1"), met(2, "vega", "v2", sent=False), met(3, "vega", "v3")], {"v1", "v2"}),
+        ([met(1, "vega", "v1"), met(2, "vega", "v2", Outcome.FAILED), met(3, "vega", "v2", None)], set()),
+        ([met(1, "vega", "v1"), met(2, "lyra", "v1"), met(3, "vega", "v2")], set()),
+        ([met(1, "vega", "v1"), met(2, "lyra", "l"), met(3, "vega", "v2")], {"v1"}),
+        ([met(1, "vega", "v1"), met(2, "vega", "v2"), met(3, "vega", "v1", Outcome.DECLINED)], set()),
+    ],
+    ids=["none", "same", "anew", "roles", "twice", "not-complete", "renamed", "others", "back"],
+)
+def test_a_machine_is_replaced_once_another_of_its_name_has_completed_a_run(
+    records: list[RunRecord], replaced: set[str]
+) -> None:
+    """S5, faults row 27: told by ids and the newest name of each; what may still be there counts as there."""
+    assert replaced_machines(records) == replaced
+
+
+def test_bases_with_a_machine_that_was_installed_anew_hold_no_snapshots(both, monkeypatch: pytest.MonkeyPatch) -> None:
+    """S5: else they would be kept for ever."""
+    records = (met(1, "vega", "v1"), met(2, "lyra", "l"), met(3, "vega", "v2"))
+    monkeypatch.setattr(bases, "read_records", lambda _state: (records, (), 3))
+
+    async def scenario(atlas: FakeMachine, _vega: FakeMachine) -> tuple[str, ...]:
+        for run, peer in (("0001", "v1"), ("0002", "l"), ("0003", "v2")):
+            await keep_base(atlas, peer, head(b"x", run, subvolumes=("@home",)), b"x")
+        return await atlas.call(read_held)
+
+    assert sorted(both(scenario)) == ["post 2", "post 3"]
 
 
 @pytest.mark.parametrize(("peer", "job"), [("../other", "notes"), ("id", "../../etc"), ("", "notes")])

@@ -6,10 +6,10 @@ import asyncio
 import json
 import stat
 import threading
-from contextlib import ExitStack
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 import attrs
 import pytest
@@ -18,9 +18,11 @@ from hypothesis import strategies as st
 
 from pcswitcher.jobs.registry import AnyJob
 from pcswitcher.machine.api import Machine
+from pcswitcher.machine.durable import write_file
 from pcswitcher.machine.fake import open_fake
+from pcswitcher.machine.frames import FRAME_LIMIT
+from pcswitcher.machine.pieces import PIECE
 from pcswitcher.model.errors import CheckError, FormatError, PcSwitcherError
-from pcswitcher.model.events import Level
 from pcswitcher.model.plan import Action, Change, Decision, Plan, Section
 from pcswitcher.model.text import escape
 from pcswitcher.run import marks as module
@@ -29,27 +31,18 @@ from pcswitcher.run.marks import (
     Mark,
     MarkIndex,
     Marks,
-    change_marks,
+    change_marks_on,
     changed_marks,
     drop_gone,
+    keep_marks,
     load_marks,
     marked_items,
     marks_from,
-    read_marks,
+    read_marks_of,
 )
 
+T = TypeVar("T")
 SINCE = datetime(2026, 5, 1, tzinfo=UTC)
-
-
-class Here:
-    """A Context that nobody listens to."""
-
-    resources = ExitStack()
-
-    def progress(self, done: int, total: int, unit: str, item: bytes = b"") -> None: ...
-    def log(self, level: Level, message: str, **fields: str) -> None: ...
-    def send(self, chunk: bytes) -> None: ...
-    def check_cancelled(self) -> None: ...
 
 
 @pytest.fixture
@@ -141,7 +134,7 @@ def test_the_nearest_mark_is_named() -> None:
 @pytest.mark.parametrize("pattern", ["", "/", "//", "/home/sam/[", "/home/sam/x\\\\"])
 def test_what_marks_nothing_or_is_no_pattern_is_refused_before_anything_is_written(state: Path, pattern: str) -> None:
     with pytest.raises(FormatError):
-        change_marks(Here(), (mark(pattern, exact=False),), ())
+        keep_marks(str(state), (mark(pattern, exact=False),), ())
     assert not state.exists()
 
 
@@ -194,10 +187,12 @@ def test_a_kept_item_is_marked_on_the_machine_that_holds_it() -> None:
 
 def test_marks_come_back_as_they_were_and_only_root_reads_them(state: Path) -> None:
     first, second = mark("/home/sam/a\\x1b"), mark("/home/*", exact=False, reason="mine \x1b ü")
-    assert read_marks(Here()) == Marks()
-    assert change_marks(Here(), (first, second), ()) == read_marks(Here()) == Marks(marks=(second, first))
+    assert load_marks(str(state)) == Marks()
+    keep_marks(str(state), (first, second), ())
+    assert load_marks(str(state)) == Marks(marks=(second, first))
     assert stat.S_IMODE((state / "marks.json").stat().st_mode) == 0o600
-    assert change_marks(Here(), (), (first,)) == Marks(marks=(second,))
+    keep_marks(str(state), (), (first,))
+    assert load_marks(str(state)) == Marks(marks=(second,))
     assert [path.name for path in state.iterdir()] == ["marks.json"]
 
 
@@ -245,10 +240,10 @@ def test_a_damaged_file_stops_and_never_counts_as_empty(state: Path, content: by
     state.mkdir()
     (state / "marks.json").write_bytes(content)
     with pytest.raises(CheckError, match=r"marks\.json") as caught:
-        read_marks(Here())
+        load_marks(str(state))
     assert f"sudo mv {state}/marks.json" in caught.value.hint
     with pytest.raises(CheckError, match=r"marks\.json"):
-        change_marks(Here(), (mark("x"),), ())
+        keep_marks(str(state), (mark("x"),), ())
     assert (state / "marks.json").read_bytes() == content
 
 
@@ -277,7 +272,7 @@ def test_what_is_no_file_stops_too(state: Path, kind: str) -> None:
 
 def test_a_write_that_fails_leaves_the_marks_of_before(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Promise 6, faults row 6."""
-    change_marks(Here(), (mark("x"),), ())
+    keep_marks(str(state), (mark("x"),), ())
 
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -285,62 +280,172 @@ def test_a_write_that_fails_leaves_the_marks_of_before(state: Path, monkeypatch:
     with monkeypatch.context() as patch:
         patch.setattr("os.fsync", fail)
         with pytest.raises(OSError, match="No space"):
-            change_marks(Here(), (mark("y"),), ())
-    assert read_marks(Here()) == Marks(marks=(mark("x"),))
+            keep_marks(str(state), (mark("y"),), ())
+    assert load_marks(str(state)) == Marks(marks=(mark("x"),))
     assert [path.name for path in state.iterdir()] == ["marks.json"]
 
 
 def test_two_who_mark_at_once_lose_nothing(state: Path) -> None:
     """A run and a person, or two agents."""
     threads = [
-        threading.Thread(target=change_marks, args=(Here(), (mark(f"item-{number}"),), ())) for number in range(16)
+        threading.Thread(target=keep_marks, args=(str(state), (mark(f"item-{number}"),), ())) for number in range(16)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(read_marks(Here()).marks) == 16
+    assert len(load_marks(str(state)).marks) == 16
 
 
 class Knows:
-    """As much of a job as dropping needs: knows which items are gone."""
+    """As much of a job as dropping needs: knows which items are gone, or cannot look at all."""
 
-    name = "files"
-
-    def __init__(self, **gone: bool | None) -> None:
+    def __init__(self, name: str, *gone: str, able: bool = True) -> None:
+        self.name = name
         self._gone = gone
+        self._able = able
+        self.asked: list[tuple[str, ...]] = []
 
-    async def is_gone(self, machine: Machine, item: str) -> bool:
-        answer = self._gone[item]
-        if answer is None:
-            raise PcSwitcherError(f"{item} cannot be looked at")
-        return answer
+    async def gone(self, machine: Machine, items: Sequence[str]) -> frozenset[str]:
+        self.asked.append(tuple(items))
+        if not self._able:
+            raise PcSwitcherError(f"{machine.name} cannot be looked at")
+        return frozenset(self._gone)
 
 
-@pytest.fixture
-def dropped(state: Path) -> list[str]:
-    """Marks after dropping: one item gone, one there, one not known, a pattern, another job's."""
-    change_marks(
-        Here(), (mark("gone"), mark("there"), mark("unknown"), mark("go*", exact=False), mark("gone", job="apt")), ()
-    )
+def on_vega(scenario: Callable[[Machine], Coroutine[object, object, T]]) -> T:
+    """Do something with a machine in this process."""
 
-    async def drop() -> list[str]:
+    async def run() -> T:
         machine = await open_fake("vega")
         try:
-            jobs = (cast("AnyJob", Knows(gone=True, there=False, unknown=None)),)
-            return [each.pattern for each in await drop_gone(machine, jobs, Bus())]
+            return await scenario(machine)
         finally:
             await machine.close()
 
-    return asyncio.run(drop())
+    return asyncio.run(run())
 
 
-def test_a_mark_is_dropped_on_proof_alone(state: Path, dropped: list[str]) -> None:
-    """Promise 8: no answer, another job's item and a pattern prove nothing."""
-    assert dropped == ["gone"]
-    assert [(each.job, each.pattern) for each in read_marks(Here()).marks] == [
+def test_a_mark_is_dropped_on_proof_alone(state: Path) -> None:
+    """Promise 8: no answer, another job's item, a pattern and what was not asked for prove nothing."""
+    given = (mark("gone"), mark("there"), mark("go*", exact=False), mark("gone", job="apt"), mark("gone", job="snap"))
+    keep_marks(str(state), given, ())
+    files, snap = Knows("files", "gone", "go*", "of nobody"), Knows("snap", "gone", able=False)
+    unmarked = Knows("flatpak", "gone")
+    jobs = tuple(cast("AnyJob", job) for job in (snap, files, unmarked))
+
+    async def drop(machine: Machine) -> list[tuple[str, str]]:
+        return [(each.job, each.pattern) for each in await drop_gone(machine, jobs, Bus())]
+
+    assert on_vega(drop) == [("files", "gone")]
+    assert [(each.job, each.pattern) for each in load_marks(str(state)).marks] == [
         ("apt", "gone"),
         ("files", "go*"),
         ("files", "there"),
-        ("files", "unknown"),
+        ("snap", "gone"),
     ]
+    assert (files.asked, unmarked.asked) == ([("gone", "there")], [])
+
+
+def test_marks_larger_than_a_message_are_kept_read_and_dropped(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """P3: who keeps a group of very many items can do the next run too. The file is replaced once for each change."""
+    long = "x" * (FRAME_LIMIT // 8)
+    many = tuple(mark(f"/home/{number:02d}/{long}") for number in range(10))
+    written: list[str] = []
+
+    def write(path: str, text: str, mode: int) -> None:
+        written.append(path)
+        write_file(path, text, mode=mode)
+
+    monkeypatch.setattr(module, "write_file", write)
+
+    async def scenario(machine: Machine) -> tuple[Marks, Marks, Marks]:
+        await change_marks_on(machine, many, ())
+        kept = await read_marks_of(machine)
+        await change_marks_on(machine, (mark("new"),), many[1:])
+        changed = await read_marks_of(machine)
+        job = cast("AnyJob", Knows("files", many[0].pattern))
+        await drop_gone(machine, (job,), Bus())
+        await change_marks_on(machine, (), ())
+        return kept, changed, await read_marks_of(machine)
+
+    assert on_vega(scenario) == (
+        Marks(marks=many),
+        Marks(marks=(many[0], mark("new"))),
+        Marks(marks=(mark("new"),)),
+    )
+    assert written == [str(state / "marks.json")] * 3
+
+
+def test_a_change_that_is_wrong_in_one_part_is_not_made_at_all(state: Path) -> None:
+    """Promise 6."""
+    long = "x" * PIECE
+
+    async def scenario(machine: Machine) -> None:
+        await change_marks_on(machine, (mark(f"/{long}"), mark("/[", exact=False)), ())
+
+    with pytest.raises(FormatError):
+        on_vega(scenario)
+    assert load_marks(str(state)) == Marks()
+
+
+def kept_marks(given: Sequence[Change], kept: Iterable[str]) -> tuple[tuple[Mark, ...], tuple[Mark, ...]]:
+    """The marks that keeping some of these changes means."""
+    section = Section(job="files", title="Files", source_state="", target_state="", changes=tuple(given))
+    plan = Plan(
+        host="vega",
+        source="atlas",
+        target="vega",
+        source_id="a",
+        target_id="v",
+        version="0",
+        sections=(section,),
+        decisions={"files": dict.fromkeys(kept, Decision.KEEP)},
+    )
+    return marks_from(plan, "sam", SINCE)
+
+
+@pytest.mark.parametrize(
+    ("items", "kept", "marked"),
+    [
+        (("/h/d", "/h/d/a", "/h/d/b/c"), ("/h/d", "/h/d/a", "/h/d/b/c"), ["/h/d"]),
+        (("/h/d/", "/h/d/a", "/h/d2"), ("/h/d/", "/h/d/a", "/h/d2"), ["/h/d/", "/h/d2"]),
+        (("/h/d", "/h/d/a", "/h/d/b"), ("/h/d", "/h/d/a"), ["/h/d", "/h/d/a"]),
+        (("/h/d", "/h/d/e", "/h/d/e/f", "/h/d/x"), ("/h/d", "/h/d/e", "/h/d/e/f"), ["/h/d", "/h/d/e"]),
+        (("/h/d/a", "/h/d/b"), ("/h/d/a", "/h/d/b"), ["/h/d/a", "/h/d/b"]),
+        (("d", "d/a"), ("d", "d/a"), ["d", "d/a"]),
+    ],
+    ids=["all", "a neighbour", "not all", "all of an inner one", "not the directory", "no paths"],
+)
+def test_a_directory_kept_with_all_that_changes_below_it_is_one_mark(
+    items: tuple[str, ...], kept: tuple[str, ...], marked: list[str]
+) -> None:
+    """P3: a directory of 50,000 files is one mark to read and to take away."""
+    given = changes(*items)
+    for_source, _ = kept_marks(given, kept)
+    assert [each.pattern for each in for_source] == marked
+
+
+def test_a_mark_on_the_other_machine_does_not_stand_for_ones_here() -> None:
+    """P3: where a directory comes in place of vega's file, each machine keeps the marks of what it holds."""
+    given = (*changes("/h/d", before="file"), *changes("/h/d/a"))
+    for_source, for_target = kept_marks(given, ("/h/d", "/h/d/a"))
+    assert ([each.pattern for each in for_source], [each.pattern for each in for_target]) == (["/h/d/a"], ["/h/d"])
+
+
+paths = st.lists(st.sampled_from("abc"), min_size=1, max_size=4).map(lambda names: "/" + "/".join(names))
+
+
+@given(st.dictionaries(paths, st.tuples(st.booleans(), st.booleans()), max_size=12))
+def test_fewer_marks_cover_all_that_was_kept_and_no_more_than_each_by_itself(
+    given: dict[str, tuple[bool, bool]],
+) -> None:
+    """P3, promise 9."""
+    all_changes = [each for item, (_, there) in given.items() for each in changes(item, before="old" if there else "")]
+    kept = [item for item, (keep, _) in given.items() if keep]
+    found = tuple(each for side in kept_marks(all_changes, kept) for each in side)
+    assert {each.pattern for each in found} <= set(kept)
+    each_by_itself = (Marks(marks=tuple(mark(item) for item in kept)),)
+    assert marked_items((Marks(marks=found),), "files", all_changes) == marked_items(
+        each_by_itself, "files", all_changes
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 import attrs
 
@@ -124,7 +125,7 @@ class HostsJob(Job[HostsSettings, Hosts, Steps]):
         block = self.settings.block
         return Explanation(item, travels=True, words=f"the names between “# begin {block}” and “# end {block}” travel")
 
-    async def is_gone(self, machine: Machine, item: str) -> bool:
+    async def gone(self, machine: Machine, items: Sequence[str]) -> frozenset[str]:
         """See Job."""
         hosts = await machine.call(read_hosts, self._live, self.settings.block)
-        return all(escape(host.name.encode()) != item for host in hosts.hosts)
+        return frozenset(items) - {escape(host.name.encode()) for host in hosts.hosts}

@@ -21,7 +21,7 @@ from pcswitcher.machine.api import Machine
 from pcswitcher.model.errors import PcSwitcherError, UsageError
 from pcswitcher.model.events import now
 from pcswitcher.model.text import escape, printable
-from pcswitcher.run.marks import Mark, MarkIndex, change_marks, read_marks
+from pcswitcher.run.marks import Mark, MarkIndex, change_marks_on, read_marks_of
 from pcswitcher.run.paths import config_file
 from pcswitcher.run.settings import load_settings
 
@@ -60,8 +60,9 @@ def mark(
     jobs = all_jobs()
     given = [_new_mark(item, jobs, job, reason, exact=exact) for item in items]
     name, marks = asyncio.run(_add(given, {each.name: each for each in jobs}, on))
+    kept_as = {known.key: known for known in marks}
     for each in given:
-        kept = next(known for known in marks if known.key == each.key)
+        kept = kept_as[each.key]
         if json:
             print_json("mark", kept)
         else:
@@ -98,22 +99,32 @@ def all_jobs() -> tuple[AnyJob, ...]:
     return make_jobs(tuple(types), load_settings(config_file(), types))
 
 
-def find_marks(marks: Sequence[Mark], item: str, job: str | None, machine: str) -> tuple[Mark, ...]:
-    """The marks that ``item``, as a person typed it, names. Raises PcSwitcherError when there is none."""
+def find_marks(marks: Sequence[Mark], items: Sequence[str], job: str | None, machine: str) -> tuple[Mark, ...]:
+    """The marks that ``items``, as a person typed them, name. Raises PcSwitcherError where there is none of one."""
     mine = [mark for mark in marks if job in {None, mark.job}]
+    by_pattern: dict[str, list[Mark]] = {}
+    for mark in mine:
+        by_pattern.setdefault(mark.pattern, []).append(mark)
+    found: dict[Mark, None] = {}
+    for item in items:
+        named = [mark for name in _as_shown(item) for mark in by_pattern.get(name, ())]
+        if not named:
+            raise _not_marked(mine, item, machine)
+        found |= dict.fromkeys(named)
+    return tuple(found)
+
+
+def _not_marked(mine: Sequence[Mark], item: str, machine: str) -> PcSwitcherError:
     names = _as_shown(item)
-    found = tuple(mark for mark in mine if mark.pattern in names)
-    if found:
-        return found
     for name in sorted({mark.job for mark in mine}):
         index = MarkIndex(mark for mark in mine if mark.job == name)
         covering = next(filter(None, map(index.find, names)), None)
         if covering is not None:
-            raise PcSwitcherError(
+            return PcSwitcherError(
                 f"{printable(item)} has no mark of its own on {machine}; it is covered by {covering.pattern}",
                 f"pc-switcher unmark '{covering.pattern}'",
             )
-    raise PcSwitcherError(f"{machine} has no mark of {printable(item)}", "list the marks with: pc-switcher mark")
+    return PcSwitcherError(f"{machine} has no mark of {printable(item)}", "list the marks with: pc-switcher mark")
 
 
 def _as_shown(item: str) -> tuple[str, ...]:
@@ -155,31 +166,32 @@ def _owner(item: str, jobs: Sequence[AnyJob], job: str | None) -> tuple[str, str
 
 async def _read(host: str | None) -> tuple[str, tuple[Mark, ...]]:
     async with agent(host) as machine:
-        return machine.name, (await machine.call(read_marks)).marks
+        return machine.name, (await read_marks_of(machine)).marks
 
 
 async def _add(given: Sequence[Mark], jobs: dict[str, AnyJob], host: str | None) -> tuple[str, tuple[Mark, ...]]:
     async with agent(host) as machine:
-        for each in given:
-            if each.exact:
-                await _refuse_missing(machine, jobs[each.job], each)
-        return machine.name, (await machine.call(change_marks, tuple(given), ())).marks
+        for job in jobs.values():
+            await _refuse_missing(machine, job, [each.pattern for each in given if each.exact and each.job == job.name])
+        await change_marks_on(machine, given, ())
+        return machine.name, (await read_marks_of(machine)).marks
 
 
-async def _refuse_missing(machine: Machine, job: AnyJob, mark: Mark) -> None:
+async def _refuse_missing(machine: Machine, job: AnyJob, items: Sequence[str]) -> None:
     """Raise UsageError for an item that is not there: its mark would be dropped by the next run."""
-    if await job.is_gone(machine, mark.pattern):
+    gone = await job.gone(machine, items) if items else frozenset[str]()
+    for item in (item for item in items if item in gone):
         raise UsageError(
-            f"{machine.name} has no {printable(mark.pattern)}",
+            f"{machine.name} has no {printable(item)}",
             "mark it on the PC that has it (--on HOST), or mark a pattern of what may come",
         )
 
 
 async def _remove(items: Sequence[str], job: str | None, host: str | None) -> tuple[str, tuple[Mark, ...]]:
     async with agent(host) as machine:
-        marks = (await machine.call(read_marks)).marks
-        removed = tuple(mark for item in items for mark in find_marks(marks, item, job, machine.name))
-        await machine.call(change_marks, (), removed)
+        marks = (await read_marks_of(machine)).marks
+        removed = find_marks(marks, items, job, machine.name)
+        await change_marks_on(machine, (), removed)
         return machine.name, removed
 
 

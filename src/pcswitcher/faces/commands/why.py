@@ -16,7 +16,7 @@ from pcswitcher.faces.commands.mark import all_jobs
 from pcswitcher.faces.commands.output import print_json
 from pcswitcher.model.errors import ConnectError, UsageError
 from pcswitcher.model.text import printable
-from pcswitcher.run.marks import MARKS_FILE, Mark, MarkIndex, load_marks, read_marks
+from pcswitcher.run.marks import MARKS_FILE, Mark, MarkIndex, load_marks, read_marks_of
 from pcswitcher.run.paths import STATE_DIRECTORY
 
 
@@ -91,4 +91,4 @@ def _marks_here() -> tuple[Mark, ...]:
 
 async def _read() -> tuple[Mark, ...]:
     async with agent(None) as machine:
-        return (await machine.call(read_marks)).marks
+        return (await read_marks_of(machine)).marks

@@ -12,7 +12,7 @@ from pcswitcher.jobs.conformance.subject import D, S, Scene, Subject, T, is_safe
 
 
 class PlanLaws(Subject[S, T, D]):
-    """Laws of ``diff``, ``narrow``, ``inspect``, ``explain`` and ``is_gone``."""
+    """Laws of ``diff``, ``narrow``, ``inspect``, ``explain`` and ``gone``."""
 
     def test_equal_machines_need_nothing(self, tmp_path: Path) -> None:
         """With and without a base, and whatever the base was."""
@@ -172,7 +172,7 @@ class PlanLaws(Subject[S, T, D]):
         self.on_edited(tmp_path / "bench", law)
 
     def test_every_change_can_be_looked_at_and_explained(self, tmp_path: Path) -> None:
-        """``inspect``, ``explain`` and ``is_gone`` answer for every item, and for what is none."""
+        """``inspect``, ``explain`` and ``gone`` answer for every item, and for what is none."""
 
         async def law(scene: Scene[S, T, D], world: World, plan: JobPlan[D]) -> None:
             job = scene.job
@@ -183,7 +183,7 @@ class PlanLaws(Subject[S, T, D]):
                 job.explain(change.item)
                 if change.action is not Action.ADD:
                     there = world.target.machine
-                    assert await job.is_gone(there, change.item) is False, f"{change.item} is on {TARGET}"
+                    assert not await job.gone(there, (change.item,)), f"{change.item} is on {TARGET}"
             for nothing in ("", "/", "an item of nobody", "\x1b[2J"):
                 told = job.explain(nothing)
                 assert told is None or is_safe(told.item + told.words)

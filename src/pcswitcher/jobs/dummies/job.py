@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Sequence
 from typing import TypeVar
 
 from pcswitcher.jobs.api import (
@@ -82,9 +83,12 @@ class Dummy(Job[S, Note, Planned]):
         found = await there.call(read_note, note_path(self.home, self.name))
         return () if found == plan.data.note else (f"{there.name}: the note is not the one that was carried",)
 
-    async def is_gone(self, machine: Machine, item: str) -> bool:
+    async def gone(self, machine: Machine, items: Sequence[str]) -> frozenset[str]:
         """See Job."""
-        return item == NOTE and (await machine.call(read_note, note_path(self.home, self.name))).text is None
+        if NOTE not in items:
+            return frozenset()
+        found = await machine.call(read_note, note_path(self.home, self.name))
+        return frozenset({NOTE} if found.text is None else ())
 
     def lines(self, seconds: float, *, there: bool) -> tuple[Line, ...]:
         """What it says on one machine after its beginning, when it takes so many seconds."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 import stat
+from collections.abc import Sequence
 
 from pcswitcher.files.change import FileChange
 from pcswitcher.files.descent import Descent
 from pcswitcher.files.entry import Entry, Kind, parent_of
 from pcswitcher.jobs.api import Context, Details, Machine, escape, exposed, human_size
 from pcswitcher.jobs.files.changes import describe, moment
-from pcswitcher.model.text import printable
+from pcswitcher.machine.pieces import batches
+from pcswitcher.model.errors import FormatError
+from pcswitcher.model.text import printable, unescape
 
 TEXT_LIMIT = 256 * 1024
 """Most bytes of a file that are read to show a difference."""
@@ -36,25 +40,55 @@ def read_beginning(context: Context, root: bytes, path: bytes, limit: int) -> by
             return file.read(limit)
 
 
+async def find_missing(machine: Machine, roots: Sequence[bytes], items: Sequence[str]) -> frozenset[str]:
+    """Those of ``items`` (paths as they are shown) in the trees at ``roots`` that are proved to be missing there."""
+    asked: dict[bytes, dict[bytes, list[str]]] = {}
+    for item in items:
+        with contextlib.suppress(FormatError):  # what is no path proves nothing
+            path = unescape(item).rstrip(b"/")
+            root = next((root for root in roots if path.startswith(root + b"/")), None)
+            if root is not None:
+                asked.setdefault(root, {}).setdefault(path[len(root) + 1 :], []).append(item)
+    gone: set[str] = set()
+    for root, known in asked.items():
+        # Of each byte of a path there are five at most on the way (\\\\x1b), and its quotes and comma.
+        for batch in batches(known, lambda path: 5 * len(path) + 3):
+            gone.update(item for path in await machine.call(missing_of, root, batch) for item in known[path])
+    return frozenset(gone)
+
+
 @exposed
-def is_missing(context: Context, root: bytes, path: bytes) -> bool:
-    """Whether it is proved that nothing stands at ``path`` in the tree at ``root``.
+def missing_of(context: Context, root: bytes, paths: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """Those of ``paths`` in the tree at ``root`` of which it is proved that nothing stands there.
 
     A directory that cannot be looked into proves nothing, and neither does an empty one: it may be the place where
     another filesystem is mounted at other times.
     """
+    missing: list[bytes] = []
     with Descent(root) as descent:
-        while True:
-            parent, name = parent_of(path), path.rpartition(b"/")[2]
-            try:
-                directory = descent.open(parent)
-            except FileNotFoundError:
-                path = parent  # then what it would be in must be missing
-                continue
-            except OSError:
-                return False
-            names = os.listdir(directory)
-            return bool(names) and os.fsdecode(name) not in names
+        for path in paths:
+            context.check_cancelled()
+            with contextlib.suppress(OSError, ValueError):  # ValueError: a NUL, which no name has
+                if _is_missing(descent, path):
+                    missing.append(path)
+    return tuple(missing)
+
+
+def _is_missing(descent: Descent, path: bytes) -> bool:
+    """Whether it is proved. Raises OSError for a directory that cannot be looked into."""
+    while True:
+        parent, name = parent_of(path), path.rpartition(b"/")[2]
+        try:
+            directory = descent.open(parent)
+        except FileNotFoundError:
+            path = parent  # then what it would be in must be missing
+            continue
+        try:
+            os.stat(name, dir_fd=directory, follow_symlinks=False)
+        except FileNotFoundError:
+            with os.scandir(directory) as entries:
+                return next(entries, None) is not None
+        return False
 
 
 async def look(source: tuple[Machine, bytes], target: tuple[Machine, bytes], change: FileChange, rule: str) -> Details:

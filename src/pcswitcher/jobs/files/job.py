@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from pcswitcher.files import engine
 from pcswitcher.files.engine import ApplyProgress, ApplyReport, TreePlace
@@ -32,7 +32,7 @@ from pcswitcher.jobs.api import (
 )
 from pcswitcher.jobs.files.changes import FileChanges, PlannedTree, Tree
 from pcswitcher.jobs.files.diff import Planned, agree, diff, narrow
-from pcswitcher.jobs.files.inspect import is_missing, look
+from pcswitcher.jobs.files.inspect import find_missing, look
 from pcswitcher.jobs.files.rules import load_rule_texts
 from pcswitcher.jobs.files.settings import FilesSettings, TreeSettings
 from pcswitcher.jobs.files.state import FilesState, TreeState, decode, encode
@@ -186,13 +186,9 @@ class FilesJob(Job[FilesSettings, FilesState, Planned]):
     def _verdict(self, path: bytes) -> Verdict | None:
         return decide(path, [(tree.path, tree.rules) for tree in self._trees])
 
-    async def is_gone(self, machine: Machine, item: str) -> bool:
+    async def gone(self, machine: Machine, items: Sequence[str]) -> frozenset[str]:
         """See Job."""
-        path = unescape(item)
-        for tree in self._trees:
-            if path.startswith(tree.path + b"/"):
-                return await machine.call(is_missing, tree.path, path[len(tree.path) + 1 :])
-        return False
+        return await find_missing(machine, [tree.path for tree in self._trees], items)
 
 
 class _Counter:

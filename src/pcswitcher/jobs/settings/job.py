@@ -7,6 +7,7 @@ one machine stands in ``machine.toml`` beside it, which no job carries.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from pcswitcher.jobs.api import (
     Change,
@@ -105,12 +106,12 @@ class SettingsJob(Job[JobSettings, SettingsFile, Planned]):
         )
         return Explanation(item=ITEM, travels=True, words=words)
 
-    async def is_gone(self, machine: Machine, item: str) -> bool:
+    async def gone(self, machine: Machine, items: Sequence[str]) -> frozenset[str]:
         """See Job."""
-        if item != ITEM:
-            return False
+        if ITEM not in items:
+            return frozenset()
         found = await machine.call(read_settings_file, self._live(machine))
-        return found.kind is Kind.ABSENT
+        return frozenset({ITEM} if found.kind is Kind.ABSENT else ())
 
     def _live(self, machine: Machine) -> bytes:
         return self._home or os.fsencode(machine.facts.login_home).rstrip(b"/")

@@ -158,10 +158,15 @@ def test_an_item_below_a_mark_is_not_unmarked_by_itself(say: Say, tmp_path: Path
 
 def test_two_jobs_may_have_a_mark_of_one_name() -> None:
     both = [Mark(job=job, pattern="x", since=datetime(2026, 5, 1, tzinfo=UTC), user="sam") for job in ("apt", "snap")]
-    assert find_marks(both, "x", None, "atlas") == tuple(both)
-    assert find_marks(both, "x", "snap", "atlas") == (both[1],)
+    assert find_marks(both, ["x"], None, "atlas") == tuple(both)
+    assert find_marks(both, ["x"], "snap", "atlas") == (both[1],)
     with pytest.raises(PcSwitcherError, match="atlas has no mark of x"):
-        find_marks(both, "x", "flatpak", "atlas")
+        find_marks(both, ["x"], "flatpak", "atlas")
+
+
+def test_one_name_given_twice_is_one_mark() -> None:
+    only = Mark(job="files", pattern="/x", since=datetime(2026, 5, 1, tzinfo=UTC), user="sam")
+    assert find_marks([only], ["/x", "/x"], None, "atlas") == (only,)
 
 
 @pytest.mark.parametrize("command", [("mark",), ("mark", "VMs"), ("unmark", "VMs"), ("why", "VMs")], ids=" ".join)
