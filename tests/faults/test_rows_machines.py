@@ -101,6 +101,7 @@ def test_a_machine_takes_part_in_one_run_at_a_time(
     atlas: LabMachine, vega: LabMachine, lyra: LabMachine, bundle: Path
 ) -> None:
     """K1, faults row 29: while atlas → vega runs, every other run of the two is refused, in either role."""
+    lyra.reset()  # a module begins with fresh PCs, but for the third
     for machine in (vega, lyra):
         product.install(machine, bundle)
     sync(atlas, vega)

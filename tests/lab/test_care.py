@@ -276,7 +276,7 @@ def test_many_short_runs_in_a_row_leave_no_timer_failed(
     """Faults row 35, I3: systemd refuses to start a unit for the sixth time within ten seconds."""
     with run_on(atlas, vega) as run:
         for _ in range(5):
-            shell(vega, "systemctl start apt-daily.timer; systemctl stop apt-daily.timer")
+            shell(vega, "systemctl start apt-daily.timer || true; systemctl stop apt-daily.timer")
         assert vega.sudo(["systemctl", "start", "apt-daily.timer"], check=False).returncode != 0, "it is not refused"
         run.end()
     is_as_before(vega, before[vega.name])
