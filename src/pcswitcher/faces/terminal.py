@@ -19,7 +19,7 @@ from pcswitcher.faces.review.words import answer_words, answers_words
 from pcswitcher.faces.words import one_line
 from pcswitcher.jobs.api import Action, Change, Decision, Finding, Gate, Severity
 from pcswitcher.machine.sudo import AskPassword, ask_nobody
-from pcswitcher.model.plan import Plan
+from pcswitcher.model.plan import Plan, Section
 from pcswitcher.model.text import human_count
 from pcswitcher.run.review import Inspect
 
@@ -178,9 +178,15 @@ def _open_removals(plan: Plan) -> dict[str, list[str]]:
 
 def summary_lines(plan: Plan) -> list[str]:
     """The plan in words, a line per job, and what the checks found."""
-    lines = [f"{section.title}: {', '.join(section.totals.words) or 'nothing to do'}" for section in plan.sections]
+    lines = [one_line(f"{section.title}: {_section_words(section)}") for section in plan.sections]
     lines += [one_line(f"! {finding.message}") for finding in plan.findings if _only_warns(finding)]
     return lines
+
+
+def _section_words(section: Section) -> str:
+    if section.failure:
+        return f"not planned, it stays as it is: {section.failure}"
+    return ", ".join(section.totals.words) or "nothing to do"
 
 
 def _only_warns(finding: Finding) -> bool:

@@ -239,7 +239,14 @@ class Job(abc.ABC, Generic[S, T, D]):
 
     async def capture_both(self, world: World) -> tuple[T, T]:
         """Read source and target at once. Replace it only where the one decides how the other is read."""
-        source, target = await asyncio.gather(self.capture(world.source, world), self.capture(world.target, world))
+        reading = asyncio.create_task(self.capture(world.source, world))
+        other = asyncio.create_task(self.capture(world.target, world))
+        try:
+            source, target = await asyncio.gather(reading, other)
+        finally:  # when one fails the other ends too: its snapshot may be deleted then
+            reading.cancel()
+            other.cancel()
+            await asyncio.gather(reading, other, return_exceptions=True)
         return source, target
 
     @property

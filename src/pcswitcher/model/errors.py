@@ -18,6 +18,7 @@ code the program ends with. The edge (``faces``) decides what is shown; everyone
     ├── UnsafeStateError               20   rollback advised
     ├── InterruptedRunError           130   Ctrl-C, SIGTERM
     ├── StoppedRunError                 1   a job told that the run must not go on
+    ├── PlanningError                   1   no job could be planned
     ├── ProtocolError                   1   the other side broke the rules of the wire
     ├── FormatError                     1   a file or message is not of the expected form
     ├── ProgramError                    1   a program ended with a failure
@@ -134,6 +135,10 @@ class InterruptedRunError(PcSwitcherError):
 
 class StoppedRunError(PcSwitcherError):
     """A job told that the run must not go on (a CRITICAL line), or did not stop in its time."""
+
+
+class PlanningError(PcSwitcherError):
+    """No job could say what it would do."""
 
 
 class ProtocolError(PcSwitcherError):

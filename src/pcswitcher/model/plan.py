@@ -141,6 +141,8 @@ class Section:
     """Items that differ and will not be made equal, each with its reason."""
     marked: tuple[str, ...] = ()
     """Items that differ and are left alone because they are machine-specific."""
+    failure: str = ""
+    """Why the job could not be planned; empty: it was."""
 
     @cached_property
     def totals(self) -> Totals:
@@ -233,6 +235,11 @@ class Plan:
     def problems(self) -> tuple[str, ...]:
         """What differs and will not be made equal."""
         return tuple(problem for section in self.sections for problem in section.problems)
+
+    @property
+    def unplanned(self) -> tuple[Section, ...]:
+        """Jobs that could not be planned: they failed, or need one that did."""
+        return tuple(section for section in self.sections if section.failure)
 
     @property
     def removals(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -11,13 +10,14 @@ import attrs
 
 from pcswitcher.jobs.api import JobReport, Side, World
 from pcswitcher.jobs.registry import AnyJob
-from pcswitcher.model.errors import PcSwitcherError
+from pcswitcher.model.errors import ConnectionLostError, PcSwitcherError
 from pcswitcher.model.events import JobFinished, JobStarted, Level, Outcome, Step
 from pcswitcher.model.plan import Plan
+from pcswitcher.run.alone import attempt, in_thread
 from pcswitcher.run.bases import BROUGHT, BaseHead, Common, forget_bases, keep_base
 from pcswitcher.run.book import Book
 from pcswitcher.run.bus import Bus
-from pcswitcher.run.graph import Node, apply_graph
+from pcswitcher.run.graph import FAILED, Node, apply_graph, failure, reason_of
 from pcswitcher.run.journal import sync_trees
 from pcswitcher.run.plan import PlannedJob, refused_items
 from pcswitcher.run.snapshotting import RunSnapshots
@@ -66,12 +66,15 @@ class Changing:
 
         Raises what ends the whole run (see ``apply_graph``). Jobs that fail are in the reports.
         """
-        left = {each.job.name: await asyncio.to_thread(self._narrowed, each) for each in self.planned}
+        left = {each.job.name: await self._narrowed(each) for each in self.planned}
+        told = {each.job.name for each in self.planned if each.ended is not None}
         started: dict[str, float] = {}
         seconds: dict[str, float] = {}
 
         async def one(planned: PlannedJob) -> JobReport:
             started[planned.job.name] = time.monotonic()
+            if planned.ended is not None:
+                return planned.ended
             if not planned.plan.changes:
                 return NOTHING
             self.bus.tell(
@@ -86,7 +89,8 @@ class Changing:
 
         def ended(name: str, report: JobReport) -> None:
             seconds[name] = time.monotonic() - started.get(name, time.monotonic())
-            self._tell_end(name, report, seconds[name])
+            if name not in told:
+                self._tell_end(name, report, seconds[name])
 
         def failed(name: str, error: Exception) -> None:
             self.failed(name, self._target, error)
@@ -97,29 +101,28 @@ class Changing:
             # Payload before journal: the step is told as done once a power cut cannot undo it.
             await self.world.target.machine.call(sync_trees, tuple(p.tree for p in self.world.target.layout.trees))
         async with self.book.step(Step.VERIFY):
-            return tuple(
-                [
-                    Applied(
-                        planned=each,
-                        section=self.plan.section(name),
-                        report=reports[name],
-                        seconds=seconds[name],
-                        differences=await self._verify(each, reports[name]),
-                    )
-                    for name, each in left.items()
-                ]
-            )
+            return tuple([await self._read_back(each, reports[name], seconds[name]) for name, each in left.items()])
 
-    def _narrowed(self, planned: PlannedJob) -> PlannedJob:
-        """What is left of a job's plan after the decisions."""
-        left = planned.without(refused_items(self.plan, planned.job.name))
-        _ = left.section.totals  # gone through here, in a thread of its own
+    async def _narrowed(self, planned: PlannedJob) -> PlannedJob:
+        """What is left of a job's plan after the decisions; a job that raises has failed."""
+        if planned.ended is not None:
+            return planned
+
+        def narrow() -> PlannedJob:
+            left = planned.without(refused_items(self.plan, planned.job.name))
+            _ = left.section.totals  # gone through here, in a thread of its own
+            return left
+
+        left = await attempt(in_thread(narrow))
+        if isinstance(left, Exception):
+            self.failed(planned.job.name, self._target, left)
+            return attrs.evolve(planned, ended=failure(left))
         return left
 
     def nothing(self) -> tuple[Applied, ...]:
         """How a run went that had nothing to do."""
         return tuple(
-            Applied(planned=each, section=self.plan.section(each.job.name), report=NOTHING, seconds=0.0)
+            Applied(planned=each, section=self.plan.section(each.job.name), report=each.ended or NOTHING, seconds=0.0)
             for each in self.planned
         )
 
@@ -135,19 +138,34 @@ class Changing:
             await self.book.write_details(details_of(self.book.label, applied, self.plan, self.bus))
             await self.book.write(outcome=outcome, message=message)
         for each in applied:
-            await self._keep_base(each, after)
+            try:
+                trouble = await attempt(self._keep_base(each, after))
+            except ConnectionLostError as error:
+                trouble = error
+            if trouble is not None:  # the one before stays: it is older, and true
+                self._warn_of_base(self._target, each.section.job, trouble)
 
-    async def _verify(self, planned: PlannedJob, report: JobReport) -> tuple[str, ...]:
-        if report.outcome not in {Outcome.DONE, Outcome.PARTIAL}:
-            return ()
-        differences = await planned.job.verify(self.world, planned.plan, report)
-        for difference in differences:
-            self.bus.log(Level.ERROR, difference, self._target, planned.job.name)
-        return differences
+    async def _read_back(self, planned: PlannedJob, report: JobReport, seconds: float) -> Applied:
+        name = planned.job.name
+
+        async def verify() -> tuple[str, ...]:
+            return tuple(await planned.job.verify(self.world, planned.plan, report))
+
+        applied = report.outcome in {Outcome.DONE, Outcome.PARTIAL}
+        found = await attempt(verify()) if applied else ()
+        if isinstance(found, Exception):
+            self.failed(name, self._target, found)
+            reason = f"it could not be read back: {reason_of(found)}"
+            report, found = attrs.evolve(report, outcome=Outcome.FAILED, reason=reason), ()
+            self._tell_end(name, report, seconds)
+        for difference in found:
+            self.bus.log(Level.ERROR, difference, self._target, name)
+        section = self.plan.section(name)
+        return Applied(planned=planned, section=section, report=report, seconds=seconds, differences=found)
 
     def _tell_end(self, name: str, report: JobReport, seconds: float) -> None:
-        for failure in report.failures:
-            self.bus.log(Level.ERROR, failure, self._target, name)
+        for item in report.failures:
+            self.bus.log(Level.ERROR, item, self._target, name)
         self.bus.tell(
             JobFinished(job=name, outcome=report.outcome, reason=report.reason, seconds=seconds, items=report.items)
         )
@@ -155,14 +173,14 @@ class Changing:
     async def _keep_base(self, applied: Applied, after: World) -> None:
         """Keep what both now have in common: the source's state, but for what was left as it was."""
         job, report = applied.planned.job, applied.report
-        if report.outcome not in {Outcome.DONE, Outcome.PARTIAL, Outcome.NOTHING} or self.book.record is None:
+        if report.outcome in FAILED or self.book.record is None:
             return
         if applied.differences:
             return  # nobody knows what is there: the old base stays true
         data, digest = applied.planned.encoded, applied.section.source_state
         if left := applied.left:
-            state = await asyncio.to_thread(job.agree, applied.planned.states, left)
-            data, digest = await asyncio.to_thread(job.encode_state, state), job.state_digest(state)
+            state = await in_thread(partial(job.agree, applied.planned.states, left))
+            data, digest = await in_thread(partial(job.encode_state, state)), job.state_digest(state)
         known = self.common.heads.get(job.name)
         is_new = known is None or known.digest != digest
         source_id, target_id = self.book.ids
@@ -181,7 +199,11 @@ class Changing:
                 machine = side.machine
                 await machine.call(forget_bases, peer, job.name, keep)
         except PcSwitcherError as error:
-            self.bus.log(Level.WARNING, f"what both have in common could not be kept: {error}", machine.name)
+            self._warn_of_base(machine.name, job.name, error)
+
+    def _warn_of_base(self, machine: str, job: str, error: Exception) -> None:
+        reason = str(error) if isinstance(error, PcSwitcherError) else f"{type(error).__name__}: {reason_of(error)}"
+        self.bus.log(Level.WARNING, f"what both have in common could not be kept: {reason}", machine, job)
 
     def _head(self, planned: PlannedJob, side: Side, digest: str, size: int) -> BaseHead:
         source_id, target_id = self.book.ids

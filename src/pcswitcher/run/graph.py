@@ -16,9 +16,10 @@ import attrs
 from pcswitcher.jobs.api import JobReport
 from pcswitcher.model.errors import ConnectionLostError
 from pcswitcher.model.events import Outcome
+from pcswitcher.run.alone import attempt, cause_of
 
-FAILED = frozenset({Outcome.FAILED, Outcome.SKIPPED, Outcome.INTERRUPTED})
-"""Outcomes after which whoever needs the job does not start."""
+FAILED = frozenset(Outcome) - {Outcome.DONE, Outcome.PARTIAL, Outcome.NOTHING}
+"""Outcomes after which whoever needs the job does not start: it did not come to its end."""
 
 
 @attrs.frozen(kw_only=True)
@@ -62,18 +63,22 @@ async def apply_graph(
             await asyncio.wait(needed)
         broken = [name for name in node.needs if name in tasks and _is_broken(reports.get(name))]
         try:
-            report = _skipped(broken[0]) if broken else await node.apply()
-        except asyncio.CancelledError:
-            report = JobReport(outcome=Outcome.INTERRUPTED, items=0, reason="it was told to stop")
-            _settle(node, report)
+            report = skipped(broken[0]) if broken else await attempt(_applied(node))
+        except asyncio.CancelledError as error:
+            cleaning = error.__cause__
+            if isinstance(cleaning, Exception):  # what it raised when it was told
+                _settle(node, _failed(node, cleaning))
+            else:
+                _settle(node, JobReport(outcome=Outcome.INTERRUPTED, items=0, reason="it was told to stop"))
             raise
         except ConnectionLostError as error:
             lost.append(error)
-            report = JobReport(outcome=Outcome.FAILED, items=0, reason=error.message)
-        except Exception as error:  # noqa: BLE001 - whatever a job raises is its failure, not the run's
-            failed(node.name, error)
-            report = JobReport(outcome=Outcome.FAILED, items=0, reason=reason_of(error))
-        _settle(node, report)
+            report = failure(error)
+        _settle(node, _failed(node, report) if isinstance(report, Exception) else report)
+
+    def _failed(node: Node, error: Exception) -> JobReport:
+        failed(node.name, error)
+        return failure(error)
 
     def _settle(node: Node, report: JobReport) -> None:
         reports[node.name] = report
@@ -109,11 +114,22 @@ def _is_broken(report: JobReport | None) -> bool:
     return report is None or report.outcome in FAILED
 
 
-def _skipped(needed: str) -> JobReport:
+async def _applied(node: Node) -> JobReport:
+    return await node.apply()
+
+
+def failure(error: Exception) -> JobReport:
+    """The report of a job that raised."""
+    return JobReport(outcome=Outcome.FAILED, items=0, reason=reason_of(error))
+
+
+def skipped(needed: str) -> JobReport:
+    """The report of a job that needs one that did not end well."""
     return JobReport(outcome=Outcome.SKIPPED, items=0, reason=f"it needs {needed}, which did not end well")
 
 
-def reason_of(error: BaseException) -> str:
+def reason_of(error: Exception) -> str:
     """The cause of a failure, in a line."""
+    error = cause_of(error)
     message = getattr(error, "message", "") or str(error)
     return message or type(error).__name__

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import traceback
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
@@ -33,9 +34,17 @@ from pcswitcher.run.machines import Pair, connect, lock, name_locks, prefer_caus
 from pcswitcher.run.marks import change_marks_on, marks_from, read_marks_of
 from pcswitcher.run.options import Mode, SyncOptions
 from pcswitcher.run.plan import PlannedJob
-from pcswitcher.run.planning import bytes_by_tree, findings_of, make_plan, make_planned, nothing_outcome, tell_plan
+from pcswitcher.run.planning import (
+    bytes_by_tree,
+    check_jobs,
+    findings_of,
+    make_plan,
+    make_planned,
+    nothing_outcome,
+    tell_plan,
+)
 from pcswitcher.run.recovery import recover
-from pcswitcher.run.result import SyncResult, declined, judge, pending, result_of, unchanged
+from pcswitcher.run.result import SyncResult, declined, judge, pending, result_of, unchanged, unexpected
 from pcswitcher.run.review import Reviewer
 from pcswitcher.run.snapshotting import RunSnapshots
 from pcswitcher.run.stopping import Stopper, uninterrupted
@@ -82,12 +91,9 @@ class Sync:
         except StubbornJobsError as error:
             result = attrs.evolve(result_of(self._stopper.cause), abandoned=True)
             self._bus.log(Level.ERROR, f"killed with all they had started on both machines: {', '.join(error.names)}")
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it was, people and programs hear how the run ended
             cause = prefer_cause(error)
-            if cause is None:
-                self._bus.log(Level.CRITICAL, f"{type(error).__name__}: {error}")
-                raise
-            result = result_of(cause)
+            result = result_of(cause) if cause else self._unexpected(error)
         finally:
             self._stopper.end()
         self._bus.tell(
@@ -100,6 +106,14 @@ class Sync:
                 seconds=time.monotonic() - started,
             )
         )
+        return result
+
+    def _unexpected(self, error: Exception) -> SyncResult:
+        """The end by an error of our own making: where it came from is for the log only."""
+        self._stopper.end()  # a CRITICAL line would stop what has ended
+        result = unexpected(error)
+        self._bus.log(Level.CRITICAL, result.message)
+        self._bus.log(Level.DEBUG, "".join(traceback.format_exception(error)))
         return result
 
     async def _steps(self, stack: AsyncExitStack) -> SyncResult:
@@ -170,7 +184,7 @@ class Sync:
             await require_jobs(pair.both, [job.name for job in self._jobs])
             checked = await check_machines(pair.source, pair.target, self._jobs, self._settings)
             world = self._world(pair, checked.source, checked.target)
-            found = await asyncio.gather(*(job.check(world) for job in self._jobs))
+            found = await check_jobs(world, self._jobs)
             common = await read_common(pair.source, pair.target, *self._book.ids, self._jobs)
             here, there = (self._book.memory[machine.name] for machine in pair.both)
             self._book.note(ancestry=ancestry_of(here))
@@ -183,7 +197,7 @@ class Sync:
     async def _plan(self, world: World, common: Common) -> tuple[tuple[PlannedJob, ...], Plan]:
         source, target = world.source.machine, world.target.machine
         marks = await asyncio.gather(read_marks_of(source), read_marks_of(target))
-        planned = await make_planned(world, self._jobs, common, marks, self._book)
+        planned = await make_planned(world, self._jobs, common, marks, self._book, self._stopper.tell_failure)
         sizes = await asyncio.to_thread(bytes_by_tree, planned)
         room = await check_room(sizes, world.target, self._settings)
         findings = [*findings_of(planned, common, source.name, target.name), *room]

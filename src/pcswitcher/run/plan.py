@@ -10,7 +10,7 @@ from pathlib import Path
 
 import attrs
 
-from pcswitcher.jobs.api import JobPlan, States
+from pcswitcher.jobs.api import JobPlan, JobReport, States
 from pcswitcher.jobs.registry import AnyJob
 from pcswitcher.machine.durable import write_file
 from pcswitcher.model.codec import dumps, loads
@@ -32,6 +32,13 @@ class PlannedJob:
     encoded: bytes = b""
     """The source's state, as the base keeps it."""
     target_digest: str = ""
+    ended: JobReport | None = None
+    """How it ended before anything was applied: it failed, or needs one that did. None: it can be applied."""
+
+    @classmethod
+    def unplanned(cls, job: AnyJob, report: JobReport) -> PlannedJob:
+        """A job of which nothing is known but why."""
+        return cls(job, States[object](source=None, target=None), JobPlan[object](data=None), ended=report)
 
     @cached_property
     def section(self) -> Section:
@@ -44,6 +51,7 @@ class PlannedJob:
             changes=self.plan.changes,
             problems=self.plan.problems,
             marked=self.marked,
+            failure=(self.ended.reason or self.ended.outcome) if self.ended else "",
         )
 
     def without(self, refused: frozenset[str]) -> PlannedJob:

@@ -10,7 +10,10 @@ from pcswitcher.model.errors import ExitCode, InterruptedRunError, PcSwitcherErr
 from pcswitcher.model.events import Outcome
 from pcswitcher.model.plan import Plan
 from pcswitcher.model.text import human_count
+from pcswitcher.run.graph import FAILED
 from pcswitcher.run.telling import Applied
+
+SEE_WHY = "see why with pc-switcher logs last, then start the same command again"
 
 
 @attrs.frozen(kw_only=True)
@@ -31,8 +34,20 @@ def result_of(error: PcSwitcherError) -> SyncResult:
     return SyncResult(outcome=outcome, exit_code=error.exit_code, message=error.message, hint=error.hint)
 
 
+def unexpected(error: BaseException) -> SyncResult:
+    """The end that an error means which nobody foresaw."""
+    return SyncResult(
+        outcome=Outcome.FAILED,
+        exit_code=ExitCode.FAILED,
+        message=f"unexpected {type(error).__name__}: {error}",
+        hint="see pc-switcher logs last; tell us of it with that log",
+    )
+
+
 def unchanged(plan: Plan) -> SyncResult:
     """The end of a run with nothing to apply: equal, or differing in what cannot be made equal."""
+    if plan.unplanned:
+        return _unplanned(plan, f"nothing to do on {plan.target} for the other jobs")
     if plan.problems:
         return SyncResult(
             outcome=Outcome.PARTIAL,
@@ -52,7 +67,7 @@ def judge(source: str, target: str, applied: Sequence[Applied]) -> SyncResult:
     differences = sum(len(each.differences) for each in applied)
     failures = sum(len(each.report.failures) for each in applied)
     items = sum(each.report.items for each in applied)
-    broken = [each for each in applied if each.report.outcome in {Outcome.FAILED, Outcome.SKIPPED}]
+    broken = [each for each in applied if each.report.outcome in FAILED]
     if differences:
         return result_of(
             VerificationError(
@@ -66,13 +81,15 @@ def judge(source: str, target: str, applied: Sequence[Applied]) -> SyncResult:
             outcome=Outcome.FAILED,
             exit_code=ExitCode.FAILED,
             message=f"not done: {names}; {human_count(items, 'change')} made to {target} by the other jobs",
-            hint="see why with pc-switcher logs last, then start the same command again",
+            hint=SEE_WHY,
         )
-    if failures:
+    partial = [each for each in applied if each.report.outcome is Outcome.PARTIAL]
+    if failures or partial:
+        rest = f"{failures:,} could not be" if failures else f"not all of: {', '.join(_names(partial))}"
         return SyncResult(
             outcome=Outcome.PARTIAL,
             exit_code=ExitCode.PARTIAL,
-            message=f"{human_count(items, 'change')} made to {target}, {failures:,} could not be",
+            message=f"{human_count(items, 'change')} made to {target}, {rest}",
             hint="mend what is named, then start the same command again",
         )
     left = sum(len(each.section.changes) - len(each.planned.plan.changes) for each in applied)
@@ -86,6 +103,8 @@ def judge(source: str, target: str, applied: Sequence[Applied]) -> SyncResult:
 
 def pending(plan: Plan) -> SyncResult:
     """The end of a dry run that found something to do."""
+    if plan.unplanned:
+        return _unplanned(plan, f"{human_count(plan.items, 'change')} would be made to {plan.target} by the other jobs")
     return SyncResult(
         outcome=Outcome.PENDING,
         exit_code=ExitCode.CHANGES_PENDING,
@@ -101,3 +120,16 @@ def declined(plan: Plan) -> SyncResult:
         exit_code=ExitCode.INTERRUPTED,
         message=f"the plan was declined; nothing was changed on {plan.target}",
     )
+
+
+def _unplanned(plan: Plan, rest: str) -> SyncResult:
+    return SyncResult(
+        outcome=Outcome.FAILED,
+        exit_code=ExitCode.FAILED,
+        message=f"not planned: {', '.join(section.job for section in plan.unplanned)}; {rest}",
+        hint=SEE_WHY,
+    )
+
+
+def _names(applied: Sequence[Applied]) -> list[str]:
+    return [each.section.job for each in applied]
