@@ -51,7 +51,7 @@ async def find_missing(machine: Machine, roots: Sequence[bytes], items: Sequence
                 asked.setdefault(root, {}).setdefault(path[len(root) + 1 :], []).append(item)
     gone: set[str] = set()
     for root, known in asked.items():
-        # Of each byte of a path there are five at most on the way (\\\\x1b), and its quotes and comma.
+        # Of each byte of a path there are five at most on the way (\\x1b), and its quotes and comma.
         for batch in batches(known, lambda path: 5 * len(path) + 3):
             gone.update(item for path in await machine.call(missing_of, root, batch) for item in known[path])
     return frozenset(gone)
