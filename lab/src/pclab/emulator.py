@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pyte
+from pyte.modes import DECAWM
 
 _PRIVATE = re.compile(r"\x1b\[([?<=>])([0-9;]*)(\$?[A-Za-z])")
 """Control sequences beyond ECMA-48, as xterm and kitty have them: their kind, numbers and command."""
@@ -73,7 +74,7 @@ class Emulator:
         found = [f"private mode {mode} is on" for mode in sorted(self._modes, key=int)]
         if self._screen.cursor.hidden:
             found.append("the cursor is hidden")
-        if pyte.modes.DECAWM not in self._screen.mode:
+        if DECAWM not in self._screen.mode:
             found.append("long lines do not wrap")
         if self._keyboards:
             found.append(f"{self._keyboards} keyboard protocol(s) in force")
