@@ -148,6 +148,13 @@ class Trusting(Good):
         return super().diff(attrs.evolve(states, brought=(states.target,)) if states.brought else states)
 
 
+class Overwriting(Good):
+    """Takes the target's own for what was agreed, though it was left alone: the next yes would overwrite it unasked."""
+
+    def agree(self, states: States[Note], left: frozenset[str]) -> Note:
+        return states.target if left else states.source
+
+
 class Baseless(Good):
     def diff(self, states: States[Note]) -> JobPlan[Planned]:
         return super().diff(states) if states.base else JobPlan(data=NOTHING)
@@ -344,6 +351,7 @@ BROKEN = [
     (Anxious, "test_a_change_of_the_source_alone_is_no_conflict"),
     (Suspicious, "test_what_a_run_brought_is_no_edit_of_the_target"),
     (Trusting, "test_what_a_run_brought_is_no_edit_of_the_target"),
+    (Overwriting, "test_what_was_left_alone_is_still_the_targets_own"),
     (Baseless, "test_without_a_base_the_same_items_differ"),
     (Speaking, "test_a_plan_speaks_of_each_item_once_and_safely"),
     (Stammering, "test_a_plan_speaks_of_each_item_once_and_safely"),
