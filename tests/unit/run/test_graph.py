@@ -196,3 +196,36 @@ def test_a_job_that_does_not_stop_within_its_grace_is_named() -> None:
         return ()
 
     assert asyncio.run(scenario()) == ("a",)
+
+
+@pytest.mark.parametrize("itself", [False, True])
+def test_a_job_that_ends_cancelled_though_nobody_told_it_to_has_failed(itself: bool) -> None:
+    """J5: it is no interrupt, and whoever needs it does not start."""
+
+    async def cancelled_within() -> JobReport:
+        task = asyncio.current_task()
+        if itself and task is not None:
+            task.cancel()
+            await asyncio.sleep(1)
+        raise asyncio.CancelledError
+
+    told = Told()
+    reports = asyncio.run(told.run(node("a", cancelled_within), node("b", done, "a"), node("c", done)))
+    assert [reports[name].outcome for name in "abc"] == [Outcome.FAILED, Outcome.SKIPPED, Outcome.DONE]
+    assert [name for name, _ in told.failed] == ["a"]
+
+
+def test_what_a_job_raises_while_it_stops_is_told() -> None:
+    """J6."""
+
+    async def untidy() -> JobReport:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise ValueError("the lock of vega is stuck")
+
+    told = Told()
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(cancelled(told, node("a", untidy)))
+    assert told.failed == [("a", "the lock of vega is stuck")]
+    assert told.ended == [("a", Outcome.FAILED)]
