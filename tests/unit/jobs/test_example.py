@@ -70,7 +70,7 @@ def test_its_settings_are_checked_like_ours(installed: Path, tmp_path: Path) -> 
     """J2, C2: a value out of range, and a key that is none, are told with file and line, before anything runs."""
     place = tmp_path / "pc-switcher"
     place.mkdir()
-    for line, complaint in (("max_removals = -1", "at least 0"), ("blok = 'x'", "did you mean block?")):
+    for line, complaint in (("max_removals = -1", "at least 0"), ("blocks = 'x'", "did you mean block?")):
         (place / "config.toml").write_text(f"[jobs.hosts]\n{line}\n")
         said = program(installed, "config", "check", status=10, XDG_CONFIG_HOME=str(tmp_path))
         assert "line 2" in said
