@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 from pcswitcher.jobs.api import Finding, Severity, World
+from pcswitcher.jobs.presence import require_jobs
 from pcswitcher.jobs.registry import AnyJob
 from pcswitcher.machine import probe
 from pcswitcher.machine.sudo import AskPassword
@@ -18,6 +19,7 @@ from pcswitcher.run.checks import Checked, Look, check_machine, check_machines, 
 from pcswitcher.run.fitness import check_fitness
 from pcswitcher.run.lineage import check_lineage
 from pcswitcher.run.machines import Pair, connect, start_source, start_target
+from pcswitcher.run.planning import check_jobs
 from pcswitcher.run.record import read_memory_of
 
 
@@ -60,7 +62,8 @@ async def _check_connection(pair: Pair) -> Look:
 
 async def _check_jobs(pair: Pair, checked: Checked, jobs: Sequence[AnyJob], bus: Bus) -> tuple[Look, ...]:
     world = World(run="doctor", source=checked.source, target=checked.target, shell=pair.shell, tell=bus.tell)
-    found = await asyncio.gather(*(job.check(world) for job in jobs))
+    await require_jobs(pair.both, [job.name for job in jobs])
+    found = await check_jobs(world, jobs)
     return tuple(
         Look(machine=pair.target.name, words=f"{job.title}: can be synced", findings=findings)
         for job, findings in zip(jobs, found, strict=True)

@@ -293,9 +293,11 @@ class Sync:
         # Everyone on the machine may read the record: it tells the kind of error and no path, the log tells the rest.
         ended = isinstance(error, asyncio.CancelledError | StubbornJobsError)
         cause = self._stopper.cause if ended else prefer_cause(error)
-        kind = type(cause) if cause else PcSwitcherError
-        outcome = Outcome.INTERRUPTED if kind is InterruptedRunError else Outcome.FAILED
-        await self._book.close_failed(outcome, (kind.__doc__ or kind.__name__).splitlines()[0])
+        outcome = Outcome.INTERRUPTED if isinstance(cause, InterruptedRunError) else Outcome.FAILED
+        words = (
+            (type(cause).__doc__ or "").splitlines()[0] if cause else f"An unforeseen error: {type(error).__name__}."
+        )
+        await self._book.close_failed(outcome, words)
 
     def _world(self, pair: Pair, source: Side, target: Side) -> World:
         return World(run=self._book.label, source=source, target=target, shell=pair.shell, tell=self._bus.tell)
