@@ -6,8 +6,10 @@ rename or unlink; one that cannot be changed is reported and stops nothing else.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
+import time
 from collections.abc import Callable
 
 import attrs
@@ -20,13 +22,15 @@ from pcswitcher.files.planning import ApplyPlan, plan
 from pcswitcher.files.rsync import Frame
 from pcswitcher.files.stage import prepare_stage, remove_stage
 from pcswitcher.files.steps import Area, FileStep, MetadataStep
-from pcswitcher.files.transfer import Transfer, batches, transfer
+from pcswitcher.files.transfer import Transfer, TransferSink, batches, transfer
 from pcswitcher.machine.api import Machine
 from pcswitcher.machine.ssh import RemoteShell
 from pcswitcher.model.errors import ApplyError, ConnectionLostError
 from pcswitcher.model.text import escape
 
 _BATCH = 256 * 1024
+PROGRESS_INTERVAL = 0.1
+"""Least seconds between two reports of one phase: rsync names every file, and each report goes through the program."""
 _RUN = re.compile(r"[A-Za-z0-9-]{1,60}")
 
 
@@ -34,8 +38,10 @@ _RUN = re.compile(r"[A-Za-z0-9-]{1,60}")
 class ApplyProgress:
     """How far an apply is.
 
-    ``phase``: "transfer" (``unit`` "bytes"), "apply" or "metadata" ("paths"); ``item``: the path worked on,
-    safe to show; ``rate``: bytes per second, 0 when not known; ``paths`` of ``paths_total`` have travelled.
+    ``phase``: "list" (``unit`` "paths": rsync is told what to carry), "prepare" ("paths": it looks at that),
+    "transfer" ("bytes"), "apply" or "metadata" ("paths"); ``item``: the path worked on, or what is done before
+    there is one, safe to show; ``rate``: bytes per second, 0 when not known; ``paths`` of ``paths_total`` have
+    travelled.
     """
 
     phase: str
@@ -49,6 +55,33 @@ class ApplyProgress:
 
 
 ProgressSink = Callable[[ApplyProgress], None]
+
+
+@attrs.define
+class PacedProgress:
+    """Passes on a report every PROGRESS_INTERVAL, and the last one of each phase. ``clock``: seconds, only forward."""
+
+    _sink: ProgressSink
+    _clock: Callable[[], float] = time.monotonic
+    _told_at: float = -PROGRESS_INTERVAL
+    _phase: str = ""
+    _waiting: ApplyProgress | None = None
+
+    def tell(self, step: ApplyProgress) -> None:
+        """Take a report."""
+        if step.phase != self._phase:
+            self.flush()
+        elif self._clock() - self._told_at < PROGRESS_INTERVAL:
+            self._waiting = step
+            return
+        self._phase, self._waiting, self._told_at = step.phase, None, self._clock()
+        self._sink(step)
+
+    def flush(self) -> None:
+        """Pass on what is waiting."""
+        if self._waiting is not None:
+            step, self._waiting = self._waiting, None
+            self._sink(step)
 
 
 @attrs.frozen
@@ -80,7 +113,11 @@ async def apply(
     """
     if not _RUN.fullmatch(run):
         raise ApplyError(f"{run!r} can be no label of a run")
-    return await _Applying(delta, source, target, place, run, shell, progress or _silent).apply()
+    paced = PacedProgress(progress or _silent)
+    try:
+        return await _Applying(delta, source, target, place, run, shell, paced.tell).apply()
+    finally:
+        paced.flush()
 
 
 def _silent(_: ApplyProgress) -> None:
@@ -98,13 +135,15 @@ class _Applying:
     progress: ProgressSink
 
     async def apply(self) -> ApplyReport:
-        todo = plan(self.delta)
+        # A plan of some hundred thousand paths takes seconds, and an agent gives up when it hears nothing for long.
+        todo = await asyncio.to_thread(plan, self.delta)
+        size = await asyncio.to_thread(lambda: self.delta.bytes_to_move)
         stage = b""
         warnings: tuple[str, ...] = ()
         try:
             if any(todo.carried.values()):
                 stage = await self.target.call(prepare_stage, self.place.target_tree, self.run)
-                warnings = await self._transfer(todo, stage)
+                warnings = await self._transfer(todo, stage, size)
             failed = await self._steps(todo, stage)
             failed |= await self._metadata([step for step in todo.metadata if step.entry.path not in failed])
         finally:
@@ -114,13 +153,12 @@ class _Applying:
                     await self.target.call(remove_stage, self.place.target_tree, stage)
         problems = tuple(PathProblem(path, reason) for path, reason in failed.items())
         done = len(self.delta.changes) - len(problems)
-        return ApplyReport(done, problems, self.delta.bytes_to_move, warnings)
+        return ApplyReport(done, problems, size, warnings)
 
-    async def _transfer(self, todo: ApplyPlan, stage: bytes) -> tuple[str, ...]:
+    async def _transfer(self, todo: ApplyPlan, stage: bytes, total: int) -> tuple[str, ...]:
         warnings: list[str] = []
-        total = self.delta.bytes_to_move
         total_paths = sum(map(len, todo.carried.values()))
-        before = last = named = 0
+        before = last = named = prepared = 0
         rate = 0.0
         item = ""
 
@@ -129,6 +167,12 @@ class _Applying:
             self.progress(
                 ApplyProgress("transfer", done, total, "bytes", item, rate, min(named, total_paths), total_paths)
             )
+
+        def written(count: int) -> None:
+            self.progress(ApplyProgress("list", prepared + count, total_paths, "paths", "list of what travels"))
+
+        def listed(count: int) -> None:
+            self.progress(ApplyProgress("prepare", prepared + count, total_paths, "paths", "preparing the transfer"))
 
         def frame(told: Frame) -> None:
             nonlocal last, rate
@@ -156,8 +200,8 @@ class _Applying:
                 label,
                 self.shell,
             )
-            warnings += await transfer(job, paths, frame, name)
-            before, last = before + last, 0
+            warnings += await transfer(job, paths, TransferSink(written=written, listed=listed, name=name, frame=frame))
+            before, last, prepared = before + last, 0, prepared + len(paths)
         return tuple(warnings)
 
     async def _steps(self, todo: ApplyPlan, stage: bytes) -> dict[bytes, str]:

@@ -113,12 +113,22 @@ async def diff(source: Capture, target: Capture) -> TreeDelta:
 async def verify(
     delta: TreeDelta, target: Machine, place: TreePlace, failed: frozenset[bytes] = frozenset()
 ) -> tuple[Difference, ...]:
-    """Read back every path of the delta but the ``failed`` ones from the target's live tree."""
-    read_back = ReadBack((change for change in delta.changes if change.path not in failed), delta.flag_mask)
+    """Read back every path of the delta but the ``failed`` ones from the target's live tree.
+
+    Compared off the event loop: there may be very many.
+    """
+
+    def begin() -> ReadBack:
+        return ReadBack((change for change in delta.changes if change.path not in failed), delta.flag_mask)
+
+    def take(capture: Capture) -> None:
+        for block in capture.blocks():
+            read_back.take(block)
+
+    read_back = await asyncio.to_thread(begin)
     for batch in batches(read_back.directories(), len, _BATCH):
         chunks: list[bytes] = []
         listener = Listener(chunk=chunks.append)
         summary = await target.call_listening(listener, scan_directories, place.target_tree, batch)
-        for block in Capture(tuple(chunks), summary).blocks():
-            read_back.take(block)
-    return read_back.finish()
+        await asyncio.to_thread(take, Capture(tuple(chunks), summary))
+    return await asyncio.to_thread(read_back.finish)

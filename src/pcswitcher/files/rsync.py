@@ -39,10 +39,14 @@ BEHAVIOUR = (
     "--compress-level=1",
     "--timeout=60",
     "--no-human-readable",  # else numbers are grouped, commas even under LC_ALL=C
-    "--info=progress2,name1",
+    "--info=progress2,name1,flist2",
     "--outbuf=L",
 )
 _FRAME = re.compile(r"\s*([\d.,'\s]*\d)\s+(\d+)%\s+([\d.,]+)([kMGT]?)B/s\s+[\d:?]+(?:\s+\(xfr#(\d+), .*\))?\s*")
+# What is printed before anything travels: rsync looks at each listed path first. See rsync's flist.c.
+_LISTED = re.compile(r"\s*(\d+) files\.\.\.\s*")
+_LIST_END = re.compile(r"\s*\d+ files? ?to consider\s*")
+_LIST_BEGIN = "building file list"
 _UNITS = {"": 1, "k": 1000, "M": 1000**2, "G": 1000**3, "T": 1000**4}
 _FULL = ("No space left on device", "Disk quota exceeded")
 
@@ -96,9 +100,14 @@ def parse_frame(text: str) -> Frame | None:
 class OutputParser:
     """Takes rsync's output in pieces and tells what it says; frames end with CR, names and messages with LF."""
 
-    def __init__(self, frame: Callable[[Frame], None], name: Callable[[str], None]) -> None:
+    def __init__(
+        self, frame: Callable[[Frame], None], name: Callable[[str], None], listed: Callable[[int], None]
+    ) -> None:
+        """``listed`` is told how many paths rsync has looked at, before anything travels."""
         self._frame = frame
         self._name = name
+        self._listed = listed
+        self._listing = True
         self._rest = b""
         self.complaints: list[str] = []
         self._errors = b""
@@ -113,13 +122,20 @@ class OutputParser:
         *lines, self._rest = re.split(rb"[\r\n]", self._rest + data)
         for line in lines:
             text = _text(line)
-            if not text.strip():
+            if not text.strip() or (self._listing and self._is_of_list(text)):
                 continue
+            self._listing = False  # a file may be called like a line about the list
             frame = parse_frame(text)
             if frame is not None:
                 self._frame(frame)
             else:
                 self._name(text)
+
+    def _is_of_list(self, text: str) -> bool:
+        """Whether a line is about rsync's own list of paths, which it makes first; tells how long that is."""
+        if found := _LISTED.fullmatch(text):
+            self._listed(int(found[1]))
+        return bool(found or text.startswith(_LIST_BEGIN) or _LIST_END.fullmatch(text))
 
 
 def arguments(

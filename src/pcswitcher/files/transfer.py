@@ -78,16 +78,28 @@ class Transfer:
     shell: RemoteShell | None
 
 
-async def transfer(
-    job: Transfer, paths: Sequence[bytes], frame: Callable[[Frame], None], name: Callable[[str], None]
-) -> tuple[str, ...]:
+@attrs.frozen(kw_only=True)
+class TransferSink:
+    """Who is told how a transfer goes, in this order."""
+
+    written: Callable[[int], None]
+    """How many paths are in the list that rsync is given."""
+    listed: Callable[[int], None]
+    """How many of them rsync has looked at."""
+    name: Callable[[str], None]
+    """A path that travels, safe to show."""
+    frame: Callable[[Frame], None]
+    """How many bytes have."""
+
+
+async def transfer(job: Transfer, paths: Sequence[bytes], sink: TransferSink) -> tuple[str, ...]:
     """Carry exactly ``paths``; gives rsync's complaints about paths it could not carry.
 
     Raises ConnectionLostError, ApplyError (see ``rsync.check_end``).
     """
     try:
-        listing = await _write_paths(job.source, job.label, paths)
-        parser = OutputParser(frame, name)
+        listing = await _write_paths(job.source, job.label, paths, sink.written)
+        parser = OutputParser(sink.frame, sink.name, sink.listed)
         words = arguments(job.directory, listing, job.destination, job.basis, job.shell)
         environment: dict[str, str | Secret] = {"LC_ALL": "C", **(job.shell.environment if job.shell else {})}
         running = job.source.run(words, environment=environment, listener=parser.feed)
@@ -117,12 +129,13 @@ async def _while_there(target: Machine, work: Coroutine[object, object, Complete
         await asyncio.gather(standing, return_exceptions=True)
 
 
-async def _write_paths(machine: Machine, label: str, paths: Sequence[bytes]) -> bytes:
+async def _write_paths(machine: Machine, label: str, paths: Sequence[bytes], written: Callable[[int], None]) -> bytes:
     listing = b""
-    first = True
+    done = 0
     for batch in batches(paths, len, _BATCH):
-        listing = await machine.call(write_list, label, batch, first)
-        first = False
+        listing = await machine.call(write_list, label, batch, not done)
+        done += len(batch)
+        written(done)
     return listing
 
 

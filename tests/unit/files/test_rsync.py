@@ -24,10 +24,26 @@ def test_output_cut_anywhere_gives_the_same_frames_and_names():
     for cut in range(len(data)):
         frames: list[int] = []
         names: list[str] = []
-        parser = OutputParser(lambda told, seen=frames: seen.append(told.done), names.append)
+        parser = OutputParser(lambda told, seen=frames: seen.append(told.done), names.append, pytest.fail)
         parser.feed(1, data[:cut])
         parser.feed(1, data[cut:])
         assert (frames, names) == ([5, 9], ["a/b"])
+
+
+def test_what_rsync_says_of_its_list_is_counted_and_is_no_name():
+    """U7. A file may be called like that, too; it comes later."""
+    names: list[str] = []
+    counts: list[int] = []
+    parser = OutputParser(pytest.fail, names.append, counts.append)
+    parser.feed(1, b"building file list ... \n 0 files...\r 100 files...\r 187 files to consider\na\n 7 files...\n")
+    assert counts == [0, 100]
+    assert names == ["a", " 7 files..."]
+
+
+def test_rsync_without_a_word_about_its_list_is_understood():
+    names: list[str] = []
+    OutputParser(pytest.fail, names.append, pytest.fail).feed(1, b"a\nbuilding file list\n 100 files...\n")
+    assert names == ["a", "building file list", " 100 files..."]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import contextlib
+from bisect import bisect_left
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import overload
 
@@ -11,9 +13,10 @@ import attrs
 from pcswitcher.files import change as engine
 from pcswitcher.files.change import FileChange, TreeDelta
 from pcswitcher.files.conflicts import Conflict
-from pcswitcher.files.entry import Entry, Kind
+from pcswitcher.files.entry import Entry, Kind, order_key
 from pcswitcher.files.rule import RuleTexts
-from pcswitcher.jobs.api import Action, Change, Risk, escape, human_size
+from pcswitcher.jobs.api import Action, Change, Risk, escape, human_size, unescape
+from pcswitcher.model.errors import FormatError
 
 ACTIONS = {
     engine.Action.CREATE: Action.ADD,
@@ -36,6 +39,13 @@ class Tree:
         """A path of the tree as people read it."""
         return escape(self.path + b"/" + path if path else self.path)
 
+    def path_of(self, path: bytes) -> bytes | None:
+        """The path below the tree of one on the machine: empty for the tree itself, None for one elsewhere."""
+        if path == self.path:
+            return b""
+        start = self.path + b"/"
+        return path[len(start) :] if path.startswith(start) else None
+
 
 @attrs.frozen
 class PlannedTree:
@@ -44,6 +54,15 @@ class PlannedTree:
     tree: Tree
     delta: TreeDelta
     conflicts: dict[bytes, Conflict] = attrs.field(factory=dict[bytes, Conflict])
+
+    def paths_of(self, items: Collection[str]) -> frozenset[bytes]:
+        """The paths in this tree of items as they are shown; what is no path, or elsewhere, is left out."""
+        found: set[bytes] = set()
+        for item in items:
+            with contextlib.suppress(FormatError):
+                path = self.tree.path_of(unescape(item))
+                found.update(() if path is None else (path,))
+        return frozenset(found)
 
 
 class FileChanges(Sequence[Change]):
@@ -67,12 +86,22 @@ class FileChanges(Sequence[Change]):
     def __iter__(self) -> Iterator[Change]:
         return (_change(*each) for each in self._changes)
 
-    def find(self, item: str) -> tuple[PlannedTree, FileChange]:
-        """The file change that a line of the plan stands for. Raises KeyError."""
-        for planned, change in self._changes:
-            if planned.tree.shown(change.path) == item:
-                return planned, change
-        raise KeyError(item)
+
+def find(trees: Sequence[PlannedTree], item: str) -> tuple[PlannedTree, FileChange]:
+    """The file change that a line of the plan stands for. Raises KeyError, and FormatError for what is no path.
+
+    The changes of a tree are in the order of a walk, so a path is found by halving.
+    """
+    path = unescape(item)
+    for planned in trees:
+        below = planned.tree.path_of(path)
+        if below is None:
+            continue
+        changes = planned.delta.changes
+        place = bisect_left(changes, order_key(below), key=lambda change: order_key(change.path))
+        if place < len(changes) and changes[place].path == below:
+            return planned, changes[place]
+    raise KeyError(item)
 
 
 def _change(planned: PlannedTree, change: FileChange) -> Change:

@@ -40,8 +40,7 @@ def narrow(plan: JobPlan[Planned], refused: frozenset[str], settings: FilesSetti
     """The plan without the ``refused`` items; the guards look at what is left."""
     left: list[PlannedTree] = []
     for planned in plan.data:
-        paths = [change.path for change in planned.delta.changes if planned.tree.shown(change.path) in refused]
-        delta = narrowing.narrow(planned.delta, paths)
+        delta = narrowing.narrow(planned.delta, planned.paths_of(refused))
         left.append(PlannedTree(planned.tree, delta, planned.conflicts))
     return plan_of(tuple(left), settings)
 
@@ -69,6 +68,7 @@ def plan_of(planned: Planned, settings: FilesSettings) -> JobPlan[Planned]:
             for each in planned
             for problem in each.delta.problems
         ),
+        stuck=frozenset(each.tree.shown(problem.path) for each in planned for problem in each.delta.problems),
         findings=tuple(_finding(each.tree, found) for each in planned for found in check_delta(each.delta, limits)),
     )
 

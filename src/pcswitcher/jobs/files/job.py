@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +31,7 @@ from pcswitcher.jobs.api import (
     human_count,
     unescape,
 )
-from pcswitcher.jobs.files.changes import FileChanges, PlannedTree, Tree
+from pcswitcher.jobs.files.changes import PlannedTree, Tree, find
 from pcswitcher.jobs.files.diff import Planned, agree, diff, narrow
 from pcswitcher.jobs.files.inspect import find_missing, look
 from pcswitcher.jobs.files.rules import load_rule_texts
@@ -151,9 +152,7 @@ class FilesJob(Job[FilesSettings, FilesState, Planned]):
         """See Job."""
         found: list[str] = []
         for planned in _touched(plan):
-            failed = frozenset(
-                change.path for change in planned.delta.changes if planned.tree.shown(change.path) in report.failed
-            )
+            failed = await asyncio.to_thread(planned.paths_of, report.failed) if report.failed else frozenset[bytes]()
             differences = await engine.verify(planned.delta, world.target.machine, _place(world, planned.tree), failed)
             found += [f"{planned.tree.shown(each.path)}: {', '.join(each.why)}" for each in differences]
         return tuple(found)
@@ -165,7 +164,7 @@ class FilesJob(Job[FilesSettings, FilesState, Planned]):
 
     async def inspect(self, world: World, plan: JobPlan[Planned], change: Change) -> Details:
         """See Job."""
-        planned, found = FileChanges(plan.data).find(change.item)
+        planned, found = await asyncio.to_thread(find, plan.data, change.item)
         place = _place(world, planned.tree)
         verdict = self._verdict(unescape(change.item))
         return await look(
