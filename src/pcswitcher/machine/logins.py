@@ -5,20 +5,21 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 
 import attrs
 
-from pcswitcher.machine.api import Context, Machine, exposed
+from pcswitcher.machine.api import Completed, Context, Machine, exposed
 from pcswitcher.model.codec import loads
-from pcswitcher.model.errors import CheckError, FormatError, ProgramError
+from pcswitcher.model.errors import CheckError, FormatError, ProgramError, ProgramTimeoutError
 from pcswitcher.model.text import printable
 
 PATIENCE = 30.0
 GRAPHICAL_TYPES = frozenset({"x11", "wayland", "mir"})
 _PROPERTIES = ("Id", "User", "Name", "Type", "Class", "State", "Remote", "RemoteHost", "TTY", "Service")
+_ESSENTIAL = ("Id", "Name", "Class", "State")
 _BUS = ("org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager")
 # cgroups(7) of a session: "0::/user.slice/user-1000.slice/session-5.scope" (pam_systemd(8)).
 _SESSION = re.compile(r"/session-([0-9A-Za-z_]+)\.scope")
@@ -80,25 +81,44 @@ def session_of(cgroups: str) -> str:
 
 
 async def read_logins(machine: Machine) -> tuple[Login, ...]:
-    """Who is logged in on ``machine``, except for ourselves. Without systemd-logind nobody can say: nobody.
+    """Who is logged in on ``machine``, except for ourselves.
 
     Sessions over ssh of the account we log in with are left out with our own: it is the same person, and what their
-    programs hold open is found as such. Raises ProgramError, FormatError when logind gives no proper answer.
+    programs hold open is found as such. Raises ProgramError, FormatError when logind gives no proper answer, or is
+    not there: what nobody can say is not that there is nobody (promise 8).
     """
-    try:
-        listed = await machine.run(["busctl", "--json=short", "call", *_BUS, "ListSessions"], timeout=PATIENCE)
-    except ProgramError:
-        return ()
-    if listed.status != 0:
-        return ()
-    sessions = session_names(listed.stdout)
+    sessions = await _list_sessions(machine)
     if not sessions:
         return ()
     wanted = [word for name in _PROPERTIES for word in ("-p", name)]
     # A session may end between the two questions: then loginctl fails, and still tells of the others.
     shown = await machine.run(["loginctl", "show-session", *wanted, "--", *sessions], timeout=PATIENCE)
+    rows = _rows_of(shown.text)
+    if untold := set(sessions) - {row["Id"] for row in rows}:
+        untold &= set(await _list_sessions(machine))
+    if untold:
+        reason = _last_line(shown) or "loginctl gave no reason"
+        raise _no_answer(machine, f"nothing of session {', '.join(sorted(untold))}: {reason}")
     own = OwnSession(session=await machine.call(read_own_session), user=machine.facts.login_user)
-    return logins_of(shown.text, own)
+    return _people_in(rows, own)
+
+
+async def _list_sessions(machine: Machine) -> tuple[str, ...]:
+    try:
+        listed = await machine.run(["busctl", "--json=short", "call", *_BUS, "ListSessions"], timeout=PATIENCE)
+    except ProgramTimeoutError as error:
+        raise _no_answer(machine, f"nothing within {PATIENCE:g} s") from error
+    if listed.status != 0:
+        raise _no_answer(machine, _last_line(listed) or f"busctl ended with status {listed.status}")
+    return session_names(listed.stdout)
+
+
+def _last_line(completed: Completed) -> str:
+    return (printable(completed.stderr.decode("utf-8", "replace")).strip().splitlines() or [""])[-1]
+
+
+def _no_answer(machine: Machine, words: str) -> ProgramError:
+    return ProgramError(f"systemd-logind does not tell: {words}", f"on {machine.name}: systemctl status systemd-logind")
 
 
 def session_names(answer: bytes) -> tuple[str, ...]:
@@ -115,13 +135,28 @@ def session_names(answer: bytes) -> tuple[str, ...]:
 def logins_of(text: str, own: OwnSession) -> tuple[Login, ...]:
     """Pick the people out of ``loginctl show-session``: blocks of ``Name=value`` lines.
 
-    Greeters, lock screens, service managers and sessions that are ending are nobody who works there.
+    Greeters, lock screens, service managers and sessions that are ending are nobody who works there. Raises
+    FormatError for a block that does not say whose session it is.
     """
+    return _people_in(_rows_of(text), own)
+
+
+def _rows_of(text: str) -> list[dict[str, str]]:
+    blocks = [
+        dict(line.split("=", 1) for line in printable(block).splitlines() if "=" in line)
+        for block in text.split("\n\n")
+    ]
+    rows = [row for row in blocks if row]
+    if not all(row.get(name) for row in rows for name in _ESSENTIAL):
+        raise FormatError("loginctl tells of sessions in a form that is not known")
+    return rows
+
+
+def _people_in(rows: Sequence[Mapping[str, str]], own: OwnSession) -> tuple[Login, ...]:
     found: list[Login] = []
-    for block in text.split("\n\n"):
-        row = dict(line.split("=", 1) for line in printable(block).splitlines() if "=" in line)
-        session, user = row.get("Id", ""), row.get("Name", "")
-        if not session or row.get("Class") != "user" or row.get("State") == "closing" or session == own.session:
+    for row in rows:
+        session, user = row["Id"], row["Name"]
+        if row["Class"] != "user" or row["State"] == "closing" or session == own.session:
             continue
         graphical = row.get("Type") in GRAPHICAL_TYPES
         remote = row.get("Remote") == "yes"
@@ -151,10 +186,10 @@ async def end_sessions(machine: Machine, logins: Sequence[Login], patience: floa
     deadline = time.monotonic() + patience
     while left := _still_there(logins, await read_logins(machine)):
         if time.monotonic() > deadline:
-            words = printable(ended.stderr.decode("utf-8", "replace")).strip()
+            words = _last_line(ended)
             raise CheckError(
                 f"{machine.name}: still logged in after {patience:g} s: {', '.join(each.words for each in left)}"
-                + (f" ({words.splitlines()[-1]})" if words else ""),
+                + (f" ({words})" if words else ""),
                 f"log out there by hand, or: sudo loginctl kill-session {' '.join(each.session for each in left)}",
             )
         await asyncio.sleep(0.3)

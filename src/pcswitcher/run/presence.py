@@ -37,9 +37,8 @@ async def check_presence(machine: Machine, trees: tuple[bytes, ...], settings: R
     except ConnectionLostError:
         raise
     except PcSwitcherError as error:
-        findings.append(
-            _unknown(machine.name, "who is logged in", error, blocks=settings.logged_in is LoggedInReaction.BLOCK)
-        )
+        must_know = settings.logged_in in {LoggedInReaction.BLOCK, LoggedInReaction.LOG_OUT}
+        findings.append(_unknown(machine.name, "who is logged in", error, blocks=must_know))
     try:
         if settings.open_files is not Reaction.IGNORE:
             held = await machine.call(find_open_files, trees)

@@ -19,7 +19,7 @@ from pcswitcher.machine.logins import (
     session_of,
 )
 from pcswitcher.machine.process import Program, Sink
-from pcswitcher.model.errors import CheckError, FormatError
+from pcswitcher.model.errors import CheckError, FormatError, ProgramError
 
 DATA = Path(__file__).parents[2] / "data" / "loginctl"
 OURS = OwnSession(session="9", user="sam")
@@ -138,12 +138,80 @@ def test_nobody_is_asked_to_go_where_nobody_is() -> None:
     async def run() -> None:
         machine = await open_fake("vega")
         try:
-            assert await read_logins(machine) == ()
             await end_sessions(machine, ())
         finally:
             await machine.close()
 
     asyncio.run(run())
+    assert read({"busctl": listing()}) == ()
+
+
+def read(programs: dict[str, FakeProgram]) -> tuple[Login, ...]:
+    """Who is logged in by these programs."""
+
+    async def run() -> tuple[Login, ...]:
+        machine = await open_fake("vega", programs)
+        try:
+            return await read_logins(machine)
+        finally:
+            await machine.close()
+
+    return asyncio.run(run())
+
+
+def listing(*answers: tuple[str, ...]) -> FakeProgram:
+    """A busctl that lists these sessions, the last answer again and again."""
+    left = list(answers or ((),))
+
+    async def busctl(_: Program, sink: Sink) -> int:
+        sessions = left.pop(0) if len(left) > 1 else left[0]
+        rows = ",".join(f'["{session}",1000,"sam","","/x"]' for session in sessions)
+        await sink(1, f'{{"type":"a(susso)","data":[[{rows}]]}}'.encode())
+        return 0
+
+    return busctl
+
+
+def saying(status: int, out: str = "", err: str = "") -> FakeProgram:
+    """A program that prints and ends."""
+
+    async def program(_: Program, sink: Sink) -> int:
+        await sink(1, out.encode())
+        await sink(2, err.encode())
+        return status
+
+    return program
+
+
+SHOWN = "Id=4\nName=kim\nClass=user\nState=active\nType=tty\n"
+
+
+@pytest.mark.parametrize(
+    ("programs", "words"),
+    [
+        ({}, "busctl cannot be started"),
+        ({"busctl": saying(1, err="Call failed: Unit dbus-org.freedesktop.login1.service not found.\n")}, "not found"),
+        ({"busctl": saying(1)}, "busctl ended with status 1"),
+        ({"busctl": saying(0, "nonsense")}, ""),
+        ({"busctl": listing(("4",))}, "loginctl cannot be started"),
+        ({"busctl": listing(("4",)), "loginctl": saying(1, err="Failed to connect to bus\n")}, "session 4: Failed to"),
+        ({"busctl": listing(("4",)), "loginctl": saying(0)}, "session 4: loginctl gave no reason"),
+        ({"busctl": listing(("4", "5")), "loginctl": saying(0, SHOWN)}, "session 5"),
+        ({"busctl": listing(("4",)), "loginctl": saying(0, "Id=4\nName=kim\nState=active\n")}, "not known"),
+        ({"busctl": listing(("4",)), "loginctl": saying(0, SHOWN.replace("kim", ""))}, "not known"),
+    ],
+)
+def test_no_answer_is_not_that_there_is_nobody(programs: dict[str, FakeProgram], words: str) -> None:
+    """Promise 8: a machine without logind, one whose logind fails, one that tells half."""
+    with pytest.raises((ProgramError, FormatError)) as caught:
+        read(programs)
+    assert words in str(caught.value)
+
+
+def test_a_session_that_ends_between_two_questions_is_nobody() -> None:
+    loginctl = saying(1, SHOWN, "Failed to get path for session '5': No session '5' known\n")
+    (login,) = read({"busctl": listing(("4", "5"), ("4",)), "loginctl": loginctl})
+    assert login.user == "kim"
 
 
 def test_the_account_we_log_in_with_is_known_from_the_greeting() -> None:

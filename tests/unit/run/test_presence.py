@@ -104,5 +104,16 @@ def test_nothing_is_asked_that_is_to_be_ignored() -> None:
     assert look(settings, {"busctl": _unreadable}) == Presence(logins=(), findings=())
 
 
-def test_a_machine_without_logind_has_nobody_logged_in() -> None:
-    assert look(RunSettings(), {}).logins == ()
+@pytest.mark.parametrize(
+    ("reaction", "severity"),
+    [
+        (LoggedInReaction.WARN, Severity.WARNING),
+        (LoggedInReaction.BLOCK, Severity.BLOCKING),
+        (LoggedInReaction.LOG_OUT, Severity.BLOCKING),
+    ],
+)
+def test_without_logind_it_is_not_known_who_is_logged_in(reaction: LoggedInReaction, severity: Severity) -> None:
+    """Promise 8. Who cannot be found cannot be logged out either."""
+    (finding,) = look(RunSettings(logged_in=reaction), {}).findings
+    assert finding.severity is severity
+    assert finding.message.startswith("it is not known who is logged in on vega")
