@@ -12,7 +12,7 @@ PACKAGES := $(VENV)/.packages
 BUNDLE := dist/pc-switcher
 SOURCES := $(shell find src -name '*.py' -o -name '*.toml')
 # The lab makes namespaces, loop devices and btrfs filesystems: only root can.
-AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=CI,PC_SWITCHER_EXAMPLES,PC_SWITCHER_LAB_ID,PC_SWITCHER_LAB_MIRROR,PC_SWITCHER_TEST_PC1_HOST,PC_SWITCHER_TEST_PC2_HOST,PC_SWITCHER_TEST_USER)
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=CI,PC_SWITCHER_EXAMPLES,PC_SWITCHER_FAULT_POINTS,PC_SWITCHER_LAB_ID,PC_SWITCHER_LAB_MIRROR,PC_SWITCHER_TEST_PC1_HOST,PC_SWITCHER_TEST_PC2_HOST,PC_SWITCHER_TEST_USER)
 
 # Two files of tests at a time, each with a lab of its own, the long ones first; real machines take one after the other.
 BESIDE := $(if $(PC_SWITCHER_TEST_PC1_HOST),,--numprocesses 2 --dist loadfile --no-loadscope-reorder)

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from pcswitcher.faces.interrupt import STOPPING
 from pcswitcher.faces.words import finish_words, job_words, log_words, one_line, plan_words, start_words
-from pcswitcher.model.events import Event, JobFinished, LogLine, Outcome, PlanLine, RunFinished, RunStarted
+from pcswitcher.model.events import Event, JobFinished, JobStarted, LogLine, Outcome, PlanLine, RunFinished, RunStarted
 
 GOOD = frozenset({Outcome.DONE, Outcome.NOTHING, Outcome.PENDING})
 _GOOD_STYLE = Style(color="green", bold=True)
@@ -23,6 +23,7 @@ class Summary:
     def __init__(self) -> None:
         self._started: RunStarted | None = None
         self._plans: dict[str, PlanLine] = {}
+        self._begun: dict[str, JobStarted] = {}
         self._jobs: dict[str, JobFinished] = {}
         self._finished: RunFinished | None = None
 
@@ -33,6 +34,8 @@ class Summary:
                 self._started = event
             case PlanLine():
                 self._plans[event.job] = event
+            case JobStarted():
+                self._begun[event.job] = event
             case JobFinished():
                 self._jobs[event.job] = event
             case RunFinished():
@@ -49,7 +52,8 @@ class Summary:
                 lines += [Text(one_line(line)) for line in (plan_words(plan) if plan else [])]
                 continue
             style = Style() if ended.outcome in GOOD | {Outcome.SKIPPED} else _BAD_STYLE
-            changes = f" ({', '.join(plan.summary)})" if plan and plan.summary else ""
+            begun = self._begun.get(job)
+            changes = f" ({', '.join(begun.summary)})" if begun and begun.summary else ""
             lines.append(Text(one_line(job_words(ended) + changes), style))
         if self._finished:
             style = _GOOD_STYLE if self._finished.outcome in GOOD else _BAD_STYLE

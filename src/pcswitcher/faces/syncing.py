@@ -17,11 +17,12 @@ from pcswitcher.model.errors import ExitCode
 from pcswitcher.model.events import Level, now
 from pcswitcher.model.plan import Plan
 from pcswitcher.model.settings import Settings
+from pcswitcher.model.text import printable
 from pcswitcher.run.bus import Bus
 from pcswitcher.run.log_file import LogFile
 from pcswitcher.run.logs import start_tidying
 from pcswitcher.run.options import Mode, SyncOptions
-from pcswitcher.run.paths import logs_directory
+from pcswitcher.run.paths import logs_directory, shown
 from pcswitcher.run.pipeline import Sync
 from pcswitcher.run.plan import refuse_travelling, save_plan
 from pcswitcher.run.review import Reviewer
@@ -59,9 +60,12 @@ async def _run(request: Request) -> ExitCode:
         options = attrs.evolve(options, log=log)
         start_tidying(logs_directory(), settings.log.keep)
 
+    saved: list[Path] = []
+
     def save(plan: Plan, path: Path) -> None:
         refuse_travelling(path, request.jobs)
         save_plan(plan, path)
+        saved.append(path)
 
     try:
         opening = open_face(
@@ -78,12 +82,20 @@ async def _run(request: Request) -> ExitCode:
     finally:
         if log is not None:
             log.close()
+    for path in saved:
+        tell_kept(path)
     if result.abandoned:
         # A job that would not stop is still in this process, and the event loop would wait for it for ever.
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         os._exit(result.exit_code)
     return result.exit_code
+
+
+def tell_kept(path: Path) -> None:
+    """Say where a plan is, and what it is good for."""
+    name = printable(shown(path))
+    sys.stderr.write(f"the plan is kept in {name}; apply it with: pc-switcher apply {name}\n")
 
 
 def _file_part(host: str) -> str:

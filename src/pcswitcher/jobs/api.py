@@ -168,6 +168,8 @@ class JobPlan(Generic[D]):
     """Every change; none: nothing to do. May be a lazy sequence where there are very many."""
     problems: tuple[str, ...] = ()
     """Items that differ and will not be made equal, each with its reason, safe for a terminal."""
+    stuck: frozenset[str] = frozenset()
+    """The same items, as changes would name them: nothing about them is agreed by this run."""
     findings: tuple[Finding, ...] = ()
 
 

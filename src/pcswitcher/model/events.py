@@ -148,6 +148,8 @@ class JobStarted(Event):
     title: str
     items: int
     size: int
+    summary: tuple[str, ...] = ()
+    """What it will do, in words: the plan without what was decided to stay."""
 
 
 @attrs.frozen(kw_only=True)

@@ -83,6 +83,7 @@ class Changing:
                     title=planned.job.title,
                     items=len(planned.plan.changes),
                     size=planned.section.totals.size,
+                    summary=planned.section.totals.words,
                 )
             )
             return await planned.job.apply(self.world, planned.plan)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 import os
+from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
+from typing import TypeVar
 
 import attrs
 
@@ -17,10 +20,14 @@ from pcswitcher.machine.session import open_local, open_remote
 from pcswitcher.machine.ssh import Master, RemoteShell, open_master
 from pcswitcher.machine.sudo import AskPassword
 from pcswitcher.machine.trace import LogRoute
-from pcswitcher.model.errors import CheckError, PcSwitcherError
+from pcswitcher.model.errors import CheckError, ConnectionLostError, PcSwitcherError
 from pcswitcher.model.events import Level, now
 from pcswitcher.model.text import human_size
 from pcswitcher.run.bus import Bus
+
+T = TypeVar("T")
+LOST_INTERVAL = 0.5
+"""Seconds between two looks whether both machines are still there while a person is asked."""
 
 
 @attrs.frozen(kw_only=True)
@@ -118,6 +125,26 @@ async def name_locks(pair: Pair, run: str) -> None:
     """Let whoever is refused from now on know which run has both machines (requirement K1)."""
     for machine in pair.both:
         await machine.call(name_run, run)
+
+
+async def while_there(machines: Sequence[AgentMachine], work: Coroutine[object, object, T]) -> T:
+    """Await ``work`` that asks no machine for long: it is cancelled as soon as one of them is lost.
+
+    Raises ConnectionLostError naming it.
+    """
+    working = asyncio.ensure_future(work)
+    try:
+        while not working.done():
+            await asyncio.wait((working,), timeout=LOST_INTERVAL)
+            lost = next((machine for machine in machines if machine.is_lost), None)
+            if lost is not None and not working.done():
+                raise ConnectionLostError(
+                    f"{lost.name}: the connection broke", "check the network, then start the same command again"
+                )
+        return working.result()
+    finally:
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
 
 
 def prefer_cause(error: BaseException) -> PcSwitcherError | None:

@@ -30,7 +30,16 @@ from pcswitcher.run.graph import StubbornJobsError
 from pcswitcher.run.housekeeping import keep_house
 from pcswitcher.run.kept_logs import keep_copies
 from pcswitcher.run.lineage import ancestry_of, check_lineage
-from pcswitcher.run.machines import Pair, connect, lock, name_locks, prefer_cause, start_source, start_target
+from pcswitcher.run.machines import (
+    Pair,
+    connect,
+    lock,
+    name_locks,
+    prefer_cause,
+    start_source,
+    start_target,
+    while_there,
+)
 from pcswitcher.run.marks import change_marks_on, marks_from, read_marks_of
 from pcswitcher.run.options import Mode, SyncOptions
 from pcswitcher.run.plan import PlannedJob
@@ -133,7 +142,7 @@ class Sync:
                 world = await self._snapshots.take(world, Moment.PRE)
                 self._book.note(snapshots=self._snapshots.taken)
             planned, plan = await self._plan(world, common)
-            reviewed = await self._review(world, planned, plan)
+            reviewed = await while_there(pair.both, self._review(world, planned, plan))
             return await self._finish(world, planned, plan, reviewed, common)
         except BaseException as error:
             await uninterrupted(self._clean_up(pair, error))

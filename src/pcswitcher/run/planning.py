@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeAlias, TypeVar
 
+import attrs
+
 from pcswitcher import __version__
 from pcswitcher.jobs.api import Finding, Gate, Severity, States, World
 from pcswitcher.jobs.registry import AnyJob
@@ -115,6 +117,9 @@ def _compare(job: AnyJob, states: States[object], marks: tuple[Marks, Marks]) ->
     encoded = job.encode_state(states.source)
     planned = PlannedJob(job, states, plan, tuple(sorted(marked)), encoded, job.state_digest(states.target))
     left = planned.without(marked)
+    if marked:  # with an item goes what cannot be done without it
+        names = {change.item for change in plan.changes} - {change.item for change in left.plan.changes}
+        left = attrs.evolve(left, marked=tuple(sorted(names)))
     _ = left.section.totals  # gone through here, in a thread of its own
     return left
 

@@ -30,11 +30,12 @@ class Applied:
 
     @property
     def left(self) -> frozenset[str]:
-        """Items of the plan that are as they were: refused, left out with those, or failed."""
+        """Items that differ and are as they were: refused, left out with those, failed, marked, or not to be made."""
         shown, done = self.section.changes, self.planned.plan.changes
+        left = self.report.failed | self.planned.plan.stuck | set(self.section.marked)
         if len(shown) == len(done):
-            return self.report.failed
-        return self.report.failed | ({change.item for change in shown} - {change.item for change in done})
+            return left
+        return left | ({change.item for change in shown} - {change.item for change in done})
 
 
 def plan_line(section: Section, warnings: Sequence[str]) -> PlanLine:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from pcswitcher.faces.interrupt import STOPPING
 from pcswitcher.faces.summary import Summary, attention
-from pcswitcher.model.events import Event, JobFinished, Level, LogLine, Outcome, PlanLine, RunFinished, RunStarted
+from pcswitcher.model.events import (
+    Event,
+    JobFinished,
+    JobStarted,
+    Level,
+    LogLine,
+    Outcome,
+    PlanLine,
+    RunFinished,
+    RunStarted,
+)
 
 
 def said(*events: Event) -> list[str]:
@@ -15,16 +25,17 @@ def said(*events: Event) -> list[str]:
 
 
 STARTED = RunStarted(run="0042", source="atlas", target="vega", version="0.1.0", dry_run=False)
+BEGUN = JobStarted(job="files", title="Files", items=2, size=8, summary=("2 new (8 B)",))
 PLAN = PlanLine(job="files", title="Files", summary=("3 new (12 B)",), removals=("/home/sam/old",), warnings=())
 JOB = JobFinished(job="files", outcome=Outcome.PARTIAL, reason="1 item stayed", seconds=2.5, items=2)
 END = RunFinished(run="0042", outcome=Outcome.PARTIAL, exit_code=3, message="2 changes made", hint="mend it")
 
 
 def test_it_tells_per_job_what_changed_and_how_the_run_ended() -> None:
-    """U5, J7."""
-    assert said(STARTED, PLAN, JOB, END) == [
+    """U5, J7: of the plan only what was not decided to stay."""
+    assert said(STARTED, PLAN, BEGUN, JOB, END) == [
         "run 0042: atlas → vega (pc-switcher 0.1.0)",
-        "files: partial, 2 items in 2.5 s: 1 item stayed (3 new (12 B))",
+        "files: partial, 2 items in 2.5 s: 1 item stayed (2 new (8 B))",
         "partial: 2 changes made",
         "  → mend it",
     ]

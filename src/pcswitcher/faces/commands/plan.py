@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,13 +9,12 @@ from cyclopts import Parameter
 
 from pcswitcher.faces.face import choose_face
 from pcswitcher.faces.option_words import option_help
-from pcswitcher.faces.syncing import Request, run_request
+from pcswitcher.faces.syncing import Request, run_request, tell_kept
 from pcswitcher.jobs.registry import job_types, make_jobs, select_names
 from pcswitcher.model.events import now
 from pcswitcher.model.plan import ConflictPolicy, Gate
-from pcswitcher.model.text import printable
 from pcswitcher.run.options import Mode, SyncOptions
-from pcswitcher.run.paths import config_file, plan_file, shown
+from pcswitcher.run.paths import config_file, plan_file
 from pcswitcher.run.plan import load_plan, refuse_travelling
 from pcswitcher.run.plan_review import KeepingReviewer, OpenReviewer, SavedReviewer
 from pcswitcher.run.review import PolicyReviewer, Reviewer
@@ -79,8 +77,7 @@ def plan(
         )
     )
     for each in kept:
-        name = printable(shown(each))
-        sys.stderr.write(f"the plan is kept in {name}; apply it with: pc-switcher apply {name}\n")
+        tell_kept(each)
     return code
 
 

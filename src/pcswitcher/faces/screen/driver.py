@@ -98,9 +98,12 @@ class TerminalDriver(LinuxDriver):
                 termios.tcsetattr(self.fileno, termios.TCSANOW, self.attrs_before)
 
     def _leave(self) -> None:
-        if self._writer_thread is not None:
+        if self._writer_thread is not None and self._writer_thread.is_alive():
             self._writer_thread.write(GIVEN_BACK)
             self._writer_thread.stop()
+        else:  # textual was leaving already, and what it wrote last may have been dropped with the Ctrl-C
+            self._stream.write(GIVEN_BACK)
+            self._stream.flush()
 
 
 def forget_signals() -> None:
