@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,23 @@ def test_every_push_runs_lint_types_and_unit_tests() -> None:
     checks = read("checks.yml")
     assert checks["on"]["push"] is None
     assert {"run": "make lint unit"} in checks["jobs"]["checks"]["steps"]
+
+
+def test_every_python_that_is_promised_is_checked() -> None:
+    """T7."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    promised = [each.rpartition(" ")[2] for each in project["classifiers"] if ":: Python :: 3." in each]
+    assert promised == read("checks.yml")["jobs"]["checks"]["strategy"]["matrix"]["python"]
+    assert project["requires-python"] == f">={promised[0]}"
+
+
+def test_every_fault_strikes_at_every_point_at_night() -> None:
+    """T7: the whole loop takes hours, so that it runs by itself; sudo hands on what makes it whole."""
+    faults = read("nightly.yml")["jobs"]["faults"]
+    assert faults["env"]["PC_SWITCHER_FAULT_POINTS"] == "all"
+    assert faults["timeout-minutes"] == 350
+    (loop,) = (step["run"] for step in faults["steps"] if "tests/faults/test_loop.py" in step.get("run", ""))
+    assert "--preserve-env=PC_SWITCHER_FAULT_POINTS," in loop
 
 
 def test_a_merge_candidate_runs_the_lab() -> None:
