@@ -88,7 +88,9 @@ def test_ctrl_c_asks_a_job_to_stop_long_before_its_time_is_over(
     atlas.write(SETTINGS, "\n".join(lines).encode())
     sleeping = "pgrep -xf 'sleep 666' || true"
     try:
-        with Terminal(atlas, "sync", vega.host, "--yes", "--only", "dummy_success") as terminal:
+        with Terminal(
+            atlas, "sync", vega.host, "--yes", "--allow", "first-sync", "--only", "dummy_success"
+        ) as terminal:
             deadline = time.monotonic() + 60
             while not shell(machine, sleeping):
                 assert time.monotonic() < deadline, terminal.shown

@@ -13,6 +13,8 @@ from pclab.machine import LabMachine
 pytestmark = [pytest.mark.usefixtures("synced", "quiet_after"), pytest.mark.timeout(240)]
 
 SETTINGS = "/home/sam/.config/pc-switcher/config.toml"
+ALLOWED = ("--allow", "first-sync")
+"""The PCs were synced before, but not by these jobs."""
 NOTES = "/root/.local/state/pc-switcher/dummies"
 
 
@@ -25,7 +27,7 @@ def configure(atlas: LabMachine, job: str, *lines: str, grace: int = 30) -> None
 
 def run_dummy(atlas: LabMachine, job: str, *options: str, status: int = 0) -> Ended:
     """Sync with one dummy alone, told as JSON lines."""
-    return command(atlas, "sync", "vega", "--json", "--yes", "--only", job, *options, status=status)
+    return command(atlas, "sync", "vega", "--json", "--yes", *ALLOWED, "--only", job, *options, status=status)
 
 
 def said(ended: Ended, job: str) -> list[tuple[object, object]]:
@@ -78,7 +80,7 @@ def test_critical_stops_the_run_and_everything_it_started(atlas: LabMachine, veg
     """J5, J6, J8: like a person's Ctrl-C, long before its time is over; no program of it is left on either PC."""
     configure(atlas, "dummy_critical", "source_seconds = 0.5", "target_seconds = 777", "critical_after = 1")
     began = time.monotonic()
-    ended = command(atlas, "sync", "vega", "--json", "--yes", "--only", "dummy_critical", status=None)
+    ended = command(atlas, "sync", "vega", "--json", "--yes", *ALLOWED, "--only", "dummy_critical", status=None)
     assert ended.status not in {0, 3, 4}, ended
     assert time.monotonic() - began < 60
     assert ("vega", "CRITICAL") in said(ended, "dummy_critical")
@@ -88,7 +90,7 @@ def test_critical_stops_the_run_and_everything_it_started(atlas: LabMachine, veg
 def test_failing_is_told_with_its_cause_and_the_run_fails(atlas: LabMachine, vega: LabMachine) -> None:
     """J5, J7, J8: CRITICAL with the cause though the job said nothing; failed, and nothing of it is left."""
     configure(atlas, "dummy_failing", "source_seconds = 777", "fail_after = 1")
-    ended = command(atlas, "sync", "vega", "--json", "--yes", "--only", "dummy_failing", status=1)
+    ended = command(atlas, "sync", "vega", "--json", "--yes", *ALLOWED, "--only", "dummy_failing", status=1)
     critical = [event for event in ended.events if event["type"] == "log-line" and event["level"] == "CRITICAL"]
     assert any("fails on purpose" in json.dumps(event) for event in critical), ended
     assert outcomes(ended) == {"dummy_failing": "failed"}
@@ -107,7 +109,7 @@ def test_a_critical_job_stops_one_that_has_nothing_to_do_with_it(atlas: LabMachi
         "source_seconds = 777",
     )
     began = time.monotonic()
-    command(atlas, "sync", "vega", "--json", "--yes", *_only("dummy_critical", "dummy_success"), status=1)
+    command(atlas, "sync", "vega", "--json", "--yes", *ALLOWED, *_only("dummy_critical", "dummy_success"), status=1)
     assert time.monotonic() - began < 60
     assert not sleepers(atlas, "777")
     assert not sleepers(vega, "777")
@@ -123,7 +125,9 @@ def test_a_failing_job_lets_an_independent_one_finish(atlas: LabMachine, vega: L
         "source_seconds = 3",
         "target_seconds = 0.5",
     )
-    ended = command(atlas, "sync", "vega", "--json", "--yes", *_only("dummy_failing", "dummy_success"), status=None)
+    ended = command(
+        atlas, "sync", "vega", "--json", "--yes", *ALLOWED, *_only("dummy_failing", "dummy_success"), status=None
+    )
     assert ended.status not in {0, 4}
     assert outcomes(ended) == {"dummy_failing": "failed", "dummy_success": "done"}
 
@@ -138,13 +142,17 @@ def test_a_stubborn_job_is_killed_after_its_grace_on_both_pcs(atlas: LabMachine,
     other = "target" if where == "source" else "source"
     configure(atlas, "dummy_success", f"{where}_seconds = 888", f"{other}_seconds = 0", "stubborn = true", grace=2)
     machine = atlas if where == "source" else vega
-    process = atlas.popen(["pc-switcher", "sync", "vega", "--plain", "--yes", "--only", "dummy_success"])
+    process = atlas.popen(["pc-switcher", "sync", "vega", "--plain", "--yes", *ALLOWED, "--only", "dummy_success"])
     deadline = time.monotonic() + 60
     while not sleepers(machine, "888"):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.2)
-    shell(atlas, "pkill -INT -xf '.*python.*pc-switcher sync vega --plain --yes --only dummy_success'", sudo=False)
+    shell(
+        atlas,
+        "pkill -INT -xf '.*python.*pc-switcher sync vega --plain --yes --allow first-sync --only dummy_success'",
+        sudo=False,
+    )
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, (out, err)
     assert not sleepers(machine, "888")

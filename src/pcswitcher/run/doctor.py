@@ -73,6 +73,7 @@ async def _check_jobs(pair: Pair, checked: Checked, jobs: Sequence[AnyJob], bus:
 async def _check_lineage(pair: Pair, jobs: Sequence[AnyJob]) -> Look:
     here, there = await asyncio.gather(*map(read_memory_of, pair.both))
     common = await read_common(pair.source, pair.target, here.identity.id, there.identity.id, jobs)
-    findings = check_lineage(here, there, pair.source.name, pair.target.name, base=common.known)
+    names = frozenset(job.name for job in jobs)
+    findings = check_lineage(here, there, pair.source.name, pair.target.name, base=common.known, jobs=names)
     words = f"{pair.source.name} holds the newest work, and what both have in common is known"
     return Look(machine=pair.target.name, words=words, findings=(*findings, *common.findings))

@@ -9,6 +9,9 @@ that. So it is known over any number of machines whether one holds what another 
 A machine whose work was given up, since it was overwritten by one that did not hold it, goes on under a new branch:
 nobody may take what it does from then on for a continuation of what it had before.
 
+Each job is judged by the runs that had it: a run with ``--only settings`` brings no files. One that came to no end
+counts for every job, and so does a record that names none.
+
 What was typed on a machine since its last run is not this module's: the jobs find it, item by item, as conflicts.
 
 Before ``atlas → vega`` (each line: runs in this order, all complete unless said otherwise):
@@ -46,6 +49,9 @@ import attrs
 from pcswitcher.model.plan import Finding, Gate, Severity
 from pcswitcher.run.record import Ancestry, Memory, RunRecord
 
+ALL: frozenset[str] = frozenset()
+"""No names of jobs: every run counts, whatever it had."""
+
 
 @attrs.frozen(kw_only=True)
 class Standing:
@@ -65,10 +71,19 @@ class Standing:
         return branch == self.branch or self.seen.get(branch, 0) >= number
 
 
-def ancestry_of(memory: Memory) -> Ancestry:
-    """Whose work a machine holds, as the record of a run with it as source keeps it."""
-    standing = standing_of(memory)
-    return Ancestry(branch=standing.branch, seen=dict(standing.seen))
+def ancestry_of(memory: Memory, jobs: frozenset[str] = ALL) -> Ancestry:
+    """Whose work a machine holds, as the record of a run of these jobs with it as source keeps it.
+
+    Where the jobs differ it is what the machine holds for all of them, under the newest of its branches.
+    """
+    first, *others = (standing_of(of_job) for of_job in _by_job(memory, jobs).values())
+    seen = {
+        branch: min(number, *(each.seen[branch] for each in others)) if others else number
+        for branch, number in first.seen.items()
+        if all(branch in each.seen for each in others)
+    }
+    branch = max((each.branch for each in (first, *others)), key=_generation)
+    return Ancestry(branch=branch, seen=seen)
 
 
 def standing_of(memory: Memory) -> Standing:
@@ -79,20 +94,45 @@ def standing_of(memory: Memory) -> Standing:
         if not (record.changed or record.complete):
             continue
         if record.source_id == own:
-            standing = attrs.evolve(standing, work={standing.branch: record})
+            standing = _after_sending(standing, record)
         elif record.target_id == own:
             standing = _after_receiving(standing, own, record)
     return standing
 
 
 def check_lineage(
-    source: Memory, target: Memory, source_name: str, target_name: str, *, base: bool
+    source: Memory, target: Memory, source_name: str, target_name: str, *, base: bool, jobs: frozenset[str] = ALL
 ) -> tuple[Finding, ...]:
     """What a run from source to target would do to work it does not know, in hostnames; the table is above.
 
-    ``base``: whether what both had in common after their last complete run is still known on both.
+    ``base``: whether what both had in common after their last complete run is still known on both; ``jobs``: the
+    names of the run's jobs. What is not found for all of them names those it is found for.
     """
     names = _Names(source_name, target_name)
+    here, there = _by_job(source, jobs), _by_job(target, jobs)
+    found: dict[Finding, list[str]] = {}
+    for job, memory in here.items():
+        for finding in _check(memory, there[job], names, base=base):
+            found.setdefault(finding, []).append(job)
+    return tuple(
+        finding if len(of) == len(here) else attrs.evolve(finding, message=f"{', '.join(of)}: {finding.message}")
+        for finding, of in found.items()
+    )
+
+
+def _by_job(memory: Memory, jobs: frozenset[str]) -> dict[str, Memory]:
+    """By job: the memory of the runs that had it; without names, the whole memory."""
+    return {
+        job: attrs.evolve(memory, records=tuple(record for record in memory.records if _had(record, job)))
+        for job in sorted(jobs)
+    } or {"": memory}
+
+
+def _had(record: RunRecord, job: str) -> bool:
+    return not record.jobs or any(each.name == job for each in record.jobs)
+
+
+def _check(source: Memory, target: Memory, names: _Names, *, base: bool) -> list[Finding]:
     here, there = standing_of(source), standing_of(target)
     findings = _first_sync(source, target, names, base=base)
     if here.halfway is not None:
@@ -107,13 +147,31 @@ def check_lineage(
     if there.halfway is not None and here.holds(_branch_of(there.halfway), there.halfway.number):
         message = f"run {there.halfway.label} from {there.halfway.source} left {names.target} half-way"
         findings.append(_finding(names, f"{message}: this run finishes what it left", ""))
-    return tuple(findings)
+    return findings
 
 
 @attrs.frozen
 class _Names:
     source: str
     target: str
+
+
+def _generation(branch: str) -> int:
+    """How new a branch of one machine is: the number of the run by which it gave up the one before."""
+    return int(branch.rpartition("+")[2]) if "+" in branch else 0
+
+
+def _after_sending(before: Standing, record: RunRecord) -> Standing:
+    """What a machine holds after it was a source: its work is known elsewhere under the branch that run names.
+
+    That is a newer one when other jobs of that run have given up more; what went under the old one is held as well.
+    """
+    branch = max(record.ancestry.branch or before.branch, before.branch, key=_generation)
+    if branch == before.branch:
+        return attrs.evolve(before, work={branch: record})
+    return attrs.evolve(
+        before, branch=branch, seen={**before.seen, before.branch: record.number}, work={branch: record}
+    )
 
 
 def _after_receiving(before: Standing, own: str, record: RunRecord) -> Standing:

@@ -184,7 +184,7 @@ class Sync:
         for machine in pair.both:
             memory = self._book.memory[machine.name]
             self._book.memory[machine.name] = await recover(
-                machine, memory, self._jobs, self._bus, running=self._book.label
+                machine, memory, self._settings, self._bus, running=self._book.label
             )
 
     async def _check(self, pair: Pair) -> tuple[tuple[Side, Side], Common]:
@@ -196,8 +196,9 @@ class Sync:
             found = await check_jobs(world, self._jobs)
             common = await read_common(pair.source, pair.target, *self._book.ids, self._jobs)
             here, there = (self._book.memory[machine.name] for machine in pair.both)
-            self._book.note(ancestry=ancestry_of(here))
-            lineage = check_lineage(here, there, pair.source.name, pair.target.name, base=common.known)
+            names = frozenset(job.name for job in self._jobs)
+            self._book.note(ancestry=ancestry_of(here, names))
+            lineage = check_lineage(here, there, pair.source.name, pair.target.name, base=common.known, jobs=names)
             findings = [*checked.findings, *(finding for each in found for finding in each), *lineage]
             self._take_findings([*findings, *common.findings])
             raise_blocking([finding for finding in findings if finding.stops])

@@ -297,7 +297,10 @@ def run_directory(label: str) -> str:
 
 def _essence(record: RunRecord) -> RunRecord:
     """What travels of a record. One of a run without an end is written again when it is settled, so it stays whole."""
-    return record if record.outcome is None else attrs.evolve(record, jobs=(), snapshots=(), message="", log="")
+    if record.outcome is None:
+        return record
+    jobs = tuple(JobRecord(name=each.name, outcome=each.outcome, items=0, size=0) for each in record.jobs)
+    return attrs.evolve(record, jobs=jobs, snapshots=(), message="", log="")
 
 
 def _read_record(path: Path) -> RunRecord:

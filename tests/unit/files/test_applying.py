@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from pcswitcher.files import applying, engine
+from pcswitcher.files import applying
 from pcswitcher.files.applying import PROGRESS_INTERVAL, ApplyProgress, PacedProgress
+from pcswitcher.files.verify import ReadBack
 
 
 def step(done: int, phase: str = "transfer") -> ApplyProgress:
@@ -80,7 +81,7 @@ def test_plan_and_read_back_leave_the_event_loop_alone(pair: Any, monkeypatch: p
     (pair.source / "d" / "f").write_bytes(b"x")
     os.link(pair.source / "d" / "f", pair.source / "linked")
     planned = in_which_threads(monkeypatch, applying, "plan")
-    compared = in_which_threads(monkeypatch, engine.ReadBack, "__init__", "take", "finish")
+    compared = in_which_threads(monkeypatch, ReadBack, "__init__", "take", "finish")
     assert pair.sync().differences == ()
     assert planned.keys() == {"plan"}
     assert compared.keys() == {"__init__", "take", "finish"}

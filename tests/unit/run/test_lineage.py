@@ -16,8 +16,8 @@ from pcswitcher.machine.lock import Role
 from pcswitcher.model.events import Outcome
 from pcswitcher.model.plan import Finding, Gate, Severity
 from pcswitcher.run import lineage
-from pcswitcher.run.lineage import ancestry_of, check_lineage
-from pcswitcher.run.record import Ancestry, MachineIdentity, Memory, RunRecord
+from pcswitcher.run.lineage import ALL, ancestry_of, check_lineage
+from pcswitcher.run.record import Ancestry, JobRecord, MachineIdentity, Memory, RunRecord
 
 NAMES = ("atlas", "vega", "lyra")
 
@@ -41,6 +41,7 @@ class World:
         *,
         changed: bool = True,
         remembered_by_source: bool = True,
+        jobs: frozenset[str] = ALL,
     ) -> RunRecord:
         here, there = self.memories[source], self.memories[target]
         number = max(here.last_number, there.last_number) + 1
@@ -56,7 +57,8 @@ class World:
             started=datetime(2026, 5, 1, tzinfo=UTC),
             outcome=outcome,
             changed=changed,
-            ancestry=ancestry_of(here),
+            ancestry=ancestry_of(here, jobs),
+            jobs=tuple(JobRecord(name=name, outcome=outcome, items=0, size=0) for name in sorted(jobs) if outcome),
         )
         self._remember(target, record)
         if remembered_by_source:
@@ -68,8 +70,8 @@ class World:
             identity=MachineIdentity(id=f"new-id-{name}", etc_machine_id="x"), records=(), last_number=0, damaged=()
         )
 
-    def check(self, source: str, target: str, *, base: bool = True) -> tuple[Finding, ...]:
-        return check_lineage(self.memories[source], self.memories[target], source, target, base=base)
+    def check(self, source: str, target: str, *, base: bool = True, jobs: frozenset[str] = ALL) -> tuple[Finding, ...]:
+        return check_lineage(self.memories[source], self.memories[target], source, target, base=base, jobs=jobs)
 
     def _remember(self, name: str, record: RunRecord) -> None:
         memory = self.memories[name]
@@ -206,6 +208,60 @@ def test_records_of_format_1_say_who_brought_what() -> None:
     assert gates(world.check("atlas", "vega")) == ["stale-source"]
 
 
+FILES, SETTINGS = frozenset({"files"}), frozenset({"settings"})
+BOTH = FILES | SETTINGS
+
+
+def test_a_run_with_only_settings_makes_no_machine_the_newest() -> None:
+    """K3: vega's files went on to lyra; that atlas has its settings since does not bring them."""
+    world = World()
+    for source, target, jobs in (("atlas", "vega", BOTH), ("vega", "lyra", BOTH), ("vega", "atlas", SETTINGS)):
+        world.sync(source, target, jobs=jobs)
+    (finding,) = world.check("atlas", "vega", jobs=BOTH)
+    assert finding.gate is Gate.STALE_SOURCE
+    assert finding.message.startswith("files: atlas is not the newest: the work of vega went on to lyra in run 0002")
+    assert world.check("atlas", "vega", jobs=SETTINGS) == ()
+    world.sync("vega", "atlas", jobs=FILES)
+    assert world.check("atlas", "vega", jobs=BOTH) == ()
+
+
+def test_a_run_with_only_files_is_nothing_to_the_settings() -> None:
+    """K3: what it brought is in danger in a run of files, and in no other."""
+    world = World()
+    world.sync("atlas", "vega", jobs=BOTH)
+    world.sync("lyra", "vega", jobs=FILES)
+    assert gates(world.check("atlas", "vega", jobs=BOTH)) == ["diverged-target"]
+    assert gates(world.check("atlas", "vega", jobs=FILES)) == ["diverged-target"]
+    assert gates(world.check("atlas", "vega", jobs=SETTINGS)) == []
+
+
+def test_a_job_that_is_new_is_a_first_sync_of_its_own() -> None:
+    """K3, J8: what was synced before goes on as it did."""
+    world = World()
+    world.sync("atlas", "vega", jobs=FILES)
+    (finding,) = world.check("vega", "atlas", jobs=BOTH)
+    assert finding.gate is Gate.FIRST_SYNC
+    assert finding.message.startswith("settings: atlas was never synced with vega")
+
+
+def test_a_run_cut_short_counts_for_every_job() -> None:
+    """Promise 6: its record names no jobs."""
+    world = World()
+    world.sync("atlas", "vega", jobs=BOTH)
+    world.sync("lyra", "vega", None, jobs=SETTINGS)
+    assert gates(world.check("atlas", "vega", jobs=FILES)) == ["diverged-target"]
+
+
+def test_what_a_source_holds_is_what_it_holds_for_all_jobs_of_the_run() -> None:
+    """K3: atlas has vega's settings only, so lyra does not have vega's files by way of atlas."""
+    world = World()
+    world.sync("vega", "lyra", jobs=BOTH)
+    world.sync("vega", "atlas", jobs=SETTINGS)
+    world.sync("atlas", "lyra", jobs=BOTH)
+    assert "diverged-target" in gates(world.check("vega", "lyra", jobs=FILES))
+    assert "stale-source" in gates(world.check("lyra", "vega", jobs=FILES))
+
+
 @given(st.lists(st.sampled_from(NAMES), max_size=12))
 def test_who_always_goes_on_where_they_stopped_meets_no_gate_but_the_first(seats: list[str]) -> None:
     """K3: one person, moving from PC to PC in any order and taking the work along."""
@@ -231,45 +287,78 @@ class Truth:
 
 
 class ThreeMachines(RuleBasedStateMachine):
-    """Random runs of three machines, complete or cut short anywhere, beside what really is where.
+    """Random runs of three machines, of some jobs or all, complete or cut short anywhere, beside what really is where.
 
-    On every machine something is typed before it is a source. A gate must be named when, and without torn machines
-    only when, the run would take away what the target held at its last run and the source does not hold.
+    On every machine something is typed before it is a source, for the run's jobs. A gate must be named when, and with
+    neither torn machines nor runs of a part only when, the run would take away what the target held at its last run
+    and the source does not hold.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.world = World()
-        self.truth = {name: Truth() for name in NAMES}
+        self.truth = {(name, job): Truth() for name in NAMES for job in BOTH}
         self.typed = 0
         self.ever_torn = False
+        self.ever_parted = False
 
-    @rule(machines=st.permutations(NAMES), fate=st.none() | st.integers(0, 2**16 - 1))
-    def sync(self, machines: list[str], fate: int | None) -> None:
+    @rule(
+        machines=st.permutations(NAMES),
+        fate=st.none() | st.integers(0, 2**16 - 1),
+        jobs=st.sampled_from((BOTH, BOTH, FILES, SETTINGS)),
+    )
+    def sync(self, machines: list[str], fate: int | None, jobs: frozenset[str]) -> None:
         """One run. ``fate``: None when it comes to its end, else which pieces are new and which old when it ends."""
+        self.step(machines, fate, jobs)
+
+    def step(self, machines: list[str], fate: int | None, jobs: frozenset[str]) -> None:
         source, target, _ = machines
         self.typed += 1
-        here, there = self.truth[source], self.truth[target]
-        here.work |= {self.typed}
-        found = {each.gate for each in self.world.check(source, target)} & {Gate.DIVERGED_TARGET, Gate.STALE_SOURCE}
-        unknown = there.at_last_run - here.work
-        if unknown:
-            assert found, f"{source} → {target} would lose {sorted(unknown)} unasked"
-        elif not self.ever_torn:
+        self.ever_parted |= jobs != BOTH
+        for job in jobs:
+            self.truth[source, job].work |= {self.typed}
+        found = {each.gate for each in self.world.check(source, target, jobs=jobs)}
+        found &= {Gate.DIVERGED_TARGET, Gate.STALE_SOURCE}
+        unknown = {job: self.truth[target, job].at_last_run - self.truth[source, job].work for job in sorted(jobs)}
+        if any(unknown.values()):
+            assert found, f"{source} → {target} would lose {unknown} unasked"
+        elif not self.ever_torn and not self.ever_parted:
             assert not found, "a gate although nothing would be lost"
-        if here.torn:
+        if any(self.truth[source, job].torn for job in jobs):
             assert Gate.STALE_SOURCE in found
+        self.world.sync(source, target, None if fate is not None else Outcome.DONE, jobs=jobs)
+        self.ever_torn |= fate is not None
+        for job in jobs:
+            self._carry(source, target, job, fate)
+
+    def _carry(self, source: str, target: str, job: str, fate: int | None) -> None:
+        here, there = self.truth[source, job], self.truth[target, job]
         here.at_last_run = here.work
         if fate is None:
-            self.world.sync(source, target)
-            self.truth[target] = Truth(here.work, here.work)
+            self.truth[target, job] = Truth(here.work, here.work)
         else:
-            self.ever_torn = True
-            self.world.sync(source, target, None)
             mixture = (here.work & there.work) | {each for each in here.work ^ there.work if fate >> (each % 16) & 1}
-            self.truth[target] = Truth(mixture, mixture, torn=True)
+            self.truth[target, job] = Truth(mixture, mixture, torn=True)
 
 
 def test_work_a_source_does_not_hold_is_never_overwritten_unasked() -> None:
-    """K3: over random runs of three machines, complete or cut short."""
+    """K3: over random runs of three machines, of some jobs or all, complete or cut short."""
     run_state_machine_as_test(ThreeMachines, settings=settings(max_examples=300, stateful_step_count=25, deadline=None))
+
+
+class WholeRuns(RuleBasedStateMachine):
+    """The same when every run has all jobs and comes to its end: then no gate is named in vain."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.machines = ThreeMachines()
+
+    @rule(machines=st.permutations(NAMES))
+    def sync(self, machines: list[str]) -> None:
+        """One run."""
+        self.machines.step(machines, None, BOTH)
+
+
+def test_no_gate_is_named_when_nothing_would_be_lost() -> None:
+    """K3: a question that is asked in vain is not read."""
+    run_state_machine_as_test(WholeRuns, settings=settings(max_examples=200, stateful_step_count=25, deadline=None))

@@ -22,6 +22,7 @@ from pcswitcher.run.record import (
     DETAILS_LIMIT,
     Ancestry,
     JobDetails,
+    JobRecord,
     MachineIdentity,
     Memory,
     RunDetails,
@@ -285,7 +286,13 @@ def test_of_a_run_that_ended_only_what_decides_travels(state: Path) -> None:
     ancestry = Ancestry(branch="b", seen={"c": 3})
     whole = attrs.evolve(RECORD, changed=True, snapshots=(snapshot,), ancestry=ancestry, message="begun", log="x.log")
     ended = attrs.evolve(whole, label="0006", outcome=Outcome.DONE, ended=STARTED)
+    jobs = tuple(
+        JobRecord(name=name, title="T", outcome=Outcome.DONE, items=7, size=9, reason="words") for name in ("a", "b")
+    )
+    ended = attrs.evolve(ended, jobs=jobs)
     for each in (ended, whole):
         write_record(Here(), each, IDENTITY)
-    assert ask_over_the_wire().records == (attrs.evolve(ended, snapshots=(), message="", log=""), whole)
+    named = tuple(JobRecord(name=name, outcome=Outcome.DONE, items=0, size=0) for name in ("a", "b"))
+    told = attrs.evolve(ended, jobs=named, snapshots=(), message="", log="")
+    assert ask_over_the_wire().records == (told, whole)
     assert load_memory().records == (ended, whole)

@@ -62,6 +62,10 @@ class Recovery:
         for kind in self.kinds.values():
             self.monkeypatch.setattr(kind, "clean_up", clean_up)
 
+    def take(self, event: Event) -> None:
+        """Be a Sink."""
+        self.told.append(event)
+
     @property
     def on_disk(self) -> tuple[RunRecord, ...]:
         return read_records(str(self.state))[0]
@@ -69,7 +73,7 @@ class Recovery:
     def run(self, *records: RunRecord) -> Memory:
         """Recover with these records remembered; the run that is starting is 0009."""
         memory = Memory(identity=IDENTITY, records=records, last_number=9, damaged=())
-        bus = Bus(self.told.append)
+        bus = Bus(self)
 
         async def inside() -> Memory:
             machine = await open_fake("vega")
@@ -96,7 +100,7 @@ def vega(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recovery:
 
 
 def test_every_installed_job_cleans_up_before_the_record_is_settled(vega: Recovery) -> None:
-    """Promise 6, I4: the run that was cut short may have had jobs this one has not; being cut short again loses nothing."""
+    """Promise 6, I4: the earlier run may have had jobs this one has not; being cut short again loses nothing."""
     vega.let_clean()
     memory = vega.run(cut_short("0008"), cut_short("0009"))
     assert sorted(vega.cleaned) == sorted(job_types())

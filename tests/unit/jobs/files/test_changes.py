@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pcswitcher.files import engine
 from pcswitcher.files.change import Action, FileChange, TreeDelta
 from pcswitcher.files.entry import order_key
 from pcswitcher.files.rule import RuleTexts, TreeKind
 from pcswitcher.jobs.api import JobPlan, JobReport, Outcome
 from pcswitcher.jobs.files import job as job_module
 from pcswitcher.jobs.files.changes import FileChanges, PlannedTree, Tree, find
+from pcswitcher.jobs.files.diff import Planned
 from pcswitcher.jobs.files.job import FilesJob
 from pcswitcher.jobs.files.settings import FilesSettings
 
@@ -77,11 +79,11 @@ def test_what_failed_is_looked_up_in_a_thread_and_only_then(
 
     monkeypatch.setattr(Tree, "shown", pytest.fail)
     monkeypatch.setattr(PlannedTree, "paths_of", paths_of)
-    monkeypatch.setattr(job_module.engine, "verify", verify)
+    monkeypatch.setattr(engine, "verify", verify)
     monkeypatch.setattr(job_module, "_place", lambda *_: None)
     world: Any = type("World", (), {"target": type("Side", (), {"machine": None})})
     report = JobReport(outcome=Outcome.PARTIAL, items=1, failed=failed)
-    plan = JobPlan(data=(tree_of(b"/home", b"sam/a", b"sam/b"),))
+    plan: JobPlan[Planned] = JobPlan(data=(tree_of(b"/home", b"sam/a", b"sam/b"),))
     assert asyncio.run(FilesJob(FilesSettings()).verify(world, plan, report)) == ()
     assert seen == [frozenset({b"sam/a"}) if failed else frozenset()]
     assert len(threads) == bool(failed)
