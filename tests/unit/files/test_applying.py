@@ -19,7 +19,7 @@ def step(done: int, phase: str = "transfer") -> ApplyProgress:
 
 
 def test_a_thousand_files_a_second_are_ten_reports_a_second_and_the_last() -> None:
-    """P3, U7: rsync names every file; each report goes to the screen, to the log and to what watches for a stall."""
+    """P3, U1: rsync names every file; each report goes to the screen, to the log and to what watches for a stall."""
     told: list[int] = []
     moment = 0.0
     paced = PacedProgress(lambda report: told.append(report.done), lambda: moment)
@@ -44,7 +44,7 @@ def test_every_phase_is_told_from_its_first_report_to_its_last() -> None:
 
 
 def test_progress_is_told_before_anything_travels(pair: Any) -> None:
-    """U7: with very many files the lists alone take a minute; that is no stall."""
+    """U1: with very many files the lists alone take a minute; that is no stall."""
     for number in range(250):
         (pair.source / f"file {number}").write_bytes(b"x")
     told: list[ApplyProgress] = []

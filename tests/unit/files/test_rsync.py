@@ -31,7 +31,7 @@ def test_output_cut_anywhere_gives_the_same_frames_and_names():
 
 
 def test_what_rsync_says_of_its_list_is_counted_and_is_no_name():
-    """U7. A file may be called like that, too; it comes later."""
+    """U1. A file may be called like that, too; it comes later."""
     names: list[str] = []
     counts: list[int] = []
     parser = OutputParser(pytest.fail, names.append, counts.append)
