@@ -59,6 +59,10 @@ def test_a_line_is_found_without_looking_at_all(monkeypatch: pytest.MonkeyPatch)
     assert find(trees, "/home/004321")[1].path == b"004321"
 
 
+def no_place(*_: object) -> None:
+    """The trees are nowhere."""
+
+
 @pytest.mark.parametrize("failed", [frozenset[str](), frozenset({"/home/sam/a", "/root/x"})])
 def test_what_failed_is_looked_up_in_a_thread_and_only_then(
     failed: frozenset[str], monkeypatch: pytest.MonkeyPatch
@@ -80,7 +84,7 @@ def test_what_failed_is_looked_up_in_a_thread_and_only_then(
     monkeypatch.setattr(Tree, "shown", pytest.fail)
     monkeypatch.setattr(PlannedTree, "paths_of", paths_of)
     monkeypatch.setattr(engine, "verify", verify)
-    monkeypatch.setattr(job_module, "_place", lambda *_: None)
+    monkeypatch.setattr(job_module, "_place", no_place)
     world: Any = type("World", (), {"target": type("Side", (), {"machine": None})})
     report = JobReport(outcome=Outcome.PARTIAL, items=1, failed=failed)
     plan: JobPlan[Planned] = JobPlan(data=(tree_of(b"/home", b"sam/a", b"sam/b"),))
