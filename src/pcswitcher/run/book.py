@@ -14,7 +14,7 @@ import attrs
 from pcswitcher import __version__
 from pcswitcher.machine.api import Machine
 from pcswitcher.machine.lock import Role
-from pcswitcher.model.errors import CheckError, PcSwitcherError
+from pcswitcher.model.errors import CheckError, ConnectionLostError, PcSwitcherError
 from pcswitcher.model.events import Level, Outcome, RunStarted, Step, StepFinished, StepStarted, now
 from pcswitcher.run.bus import Bus
 from pcswitcher.run.journal import Edge, Journal
@@ -150,8 +150,11 @@ class Book:
         if self.record is not None:
             await asyncio.gather(*(machine.call(write_details, details) for machine in self._opened().both))
 
-    async def close_failed(self, outcome: Outcome, message: str) -> None:
-        """Leave the truth behind on each machine that can still be reached; goes on whatever fails (I4)."""
+    async def close_failed(self, outcome: Outcome, message: str, cause: PcSwitcherError | None) -> None:
+        """Leave the truth behind on each machine that can still be reached; goes on whatever fails (I4).
+
+        ``cause``: why the run ended.
+        """
         if self._pair is None:
             return
         for machine, role in _both_roles(self._pair):
@@ -159,12 +162,19 @@ class Book:
                 async with asyncio.timeout(CLEANING_PATIENCE):
                     await self.write_one(machine, role, outcome=outcome, message=message)
             except (PcSwitcherError, TimeoutError) as trouble:
-                self._bus.log(Level.WARNING, f"the end of the run could not be written down: {trouble}", machine.name)
+                words = f"the end of the run could not be written down: {trouble}"
+                self._bus.log(trouble_level(trouble, cause), words, machine.name)
 
     def _opened(self) -> Pair:
         if self._pair is None:
             raise ValueError("the book is not open")
         return self._pair
+
+
+def trouble_level(trouble: Exception, cause: PcSwitcherError | None) -> Level:
+    """How loud a failure to clean up is told: that a lost machine is out of reach says the end of the run already."""
+    known = isinstance(trouble, ConnectionLostError) and isinstance(cause, ConnectionLostError)
+    return Level.FULL if known else Level.WARNING
 
 
 def _both_roles(pair: Pair) -> tuple[tuple[Machine, Role], tuple[Machine, Role]]:

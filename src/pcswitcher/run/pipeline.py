@@ -20,7 +20,7 @@ from pcswitcher.model.events import Level, Outcome, RunFinished, Step
 from pcswitcher.model.plan import Plan
 from pcswitcher.model.settings import LoggedInReaction, Settings
 from pcswitcher.run.bases import Common, read_common
-from pcswitcher.run.book import CLEANING_PATIENCE, Book
+from pcswitcher.run.book import CLEANING_PATIENCE, Book, trouble_level
 from pcswitcher.run.bus import Bus
 from pcswitcher.run.care import cared_for
 from pcswitcher.run.changing import Changing
@@ -292,6 +292,8 @@ class Sync:
 
     async def _clean_up(self, pair: Pair, error: BaseException) -> None:
         """Leave each machine that can still be reached in order, and the truth on it; goes on whatever fails (I4)."""
+        ended = isinstance(error, asyncio.CancelledError | StubbornJobsError)
+        cause = self._stopper.cause if ended else prefer_cause(error)
         if self._book.label and not self._changing:
             self._book.drop_snapshots()
             for machine in pair.both:
@@ -299,15 +301,13 @@ class Sync:
                     async with asyncio.timeout(CLEANING_PATIENCE):
                         await self._snapshots.drop(machine)
                 except (PcSwitcherError, TimeoutError) as trouble:
-                    self._bus.log(Level.WARNING, f"cleaning up failed: {trouble}", machine.name)
+                    self._bus.log(trouble_level(trouble, cause), f"cleaning up failed: {trouble}", machine.name)
         # Everyone on the machine may read the record: it tells the kind of error and no path, the log tells the rest.
-        ended = isinstance(error, asyncio.CancelledError | StubbornJobsError)
-        cause = self._stopper.cause if ended else prefer_cause(error)
         outcome = Outcome.INTERRUPTED if isinstance(cause, InterruptedRunError) else Outcome.FAILED
         words = (
             (type(cause).__doc__ or "").splitlines()[0] if cause else f"An unforeseen error: {type(error).__name__}."
         )
-        await self._book.close_failed(outcome, words)
+        await self._book.close_failed(outcome, words, cause)
 
     def _world(self, pair: Pair, source: Side, target: Side) -> World:
         return World(run=self._book.label, source=source, target=target, shell=pair.shell, tell=self._bus.tell)

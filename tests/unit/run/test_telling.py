@@ -9,6 +9,9 @@ from tests.unit.run.test_plan import GONE, NOTE, SECTION
 
 from pcswitcher.jobs.api import Change, JobPlan, JobReport, Outcome, States
 from pcswitcher.jobs.registry import AnyJob
+from pcswitcher.model.errors import ConnectionLostError, InterruptedRunError
+from pcswitcher.model.events import Level
+from pcswitcher.run.book import trouble_level
 from pcswitcher.run.plan import PlannedJob
 from pcswitcher.run.telling import Applied
 
@@ -28,3 +31,12 @@ def test_whatever_differs_and_was_left_is_not_agreed() -> None:
     assert applied(NOTE, GONE, stuck=frozenset({"/home/sam/too-long"})).left == {"/home/sam/too-long"}
     marked = attrs.evolve(applied(NOTE, GONE), section=attrs.evolve(SECTION, marked=("/home/sam/own",)))
     assert marked.left == {"/home/sam/own"}
+
+
+def test_that_a_lost_machine_cannot_be_cleaned_is_no_news() -> None:
+    """I4, U5: one cause is told once; any other trouble of the cleaning is a warning."""
+    lost = ConnectionLostError("vega: the connection broke")
+    assert trouble_level(lost, lost) is Level.FULL
+    assert trouble_level(lost, InterruptedRunError("stopped")) is Level.WARNING
+    assert trouble_level(TimeoutError(), lost) is Level.WARNING
+    assert trouble_level(lost, None) is Level.WARNING
