@@ -19,7 +19,7 @@ def test_what_cannot_be_made_equal_is_never_called_equal(atlas: LabMachine, vega
         assert "/home/sam/odd" in ended.out
     assert command(vega, "history").out.splitlines()[-1].split()[5] == "partial"
     shell(vega, "rm -r ~/odd", sudo=False)
-    overrule(atlas, vega, "/home/sam/odd")
+    sync(atlas, vega)  # nothing of that name was ever agreed, so that vega has none is nobody's edit
     assert vega.read("/home/sam/odd") == b"a file here"
 
 
