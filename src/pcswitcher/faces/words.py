@@ -11,6 +11,7 @@ from pcswitcher.model.events import (
     Level,
     LinkHealth,
     LogLine,
+    Outcome,
     PlanLine,
     Progress,
     RunFinished,
@@ -82,6 +83,8 @@ def start_words(event: RunStarted) -> str:
 def job_words(event: JobFinished) -> str:
     """How a job ended."""
     reason = f": {event.reason}" if event.reason else ""
+    if event.outcome in {Outcome.NOTHING, Outcome.SKIPPED}:
+        return f"{event.job}: {event.outcome}{reason}"
     return f"{event.job}: {event.outcome}, {human_count(event.items, 'item')} in {event.seconds:.1f} s{reason}"
 
 

@@ -89,7 +89,8 @@ class Changing:
             return await planned.job.apply(self.world, planned.plan)
 
         def ended(name: str, report: JobReport) -> None:
-            seconds[name] = time.monotonic() - started.get(name, time.monotonic())
+            moment = time.monotonic()
+            seconds[name] = moment - started.get(name, moment)
             if name not in told:
                 self._tell_end(name, report, seconds[name])
 

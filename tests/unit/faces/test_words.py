@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from pcswitcher.faces.words import ITEMS_SHOWN, lines_of, link_words, log_words
 from pcswitcher.model.events import (
     Event,
+    JobFinished,
     Level,
     LogLine,
+    Outcome,
     PlanLine,
     Progress,
     RunStarted,
@@ -117,3 +119,11 @@ def test_many_conflicts_are_counted_after_the_first() -> None:
 def test_a_link_tells_its_round_trip_or_for_how_long_it_is_silent(round_trip: float, silent: float, words: str) -> None:
     """U1."""
     assert link_words(round_trip, silent) == words
+
+
+def test_a_job_that_did_nothing_has_no_counts() -> None:
+    """J7, U5: what it was about is its outcome and the reason."""
+    nothing = JobFinished(job="settings", outcome=Outcome.NOTHING, reason="", seconds=0.0, items=0)
+    skipped = JobFinished(job="settings", outcome=Outcome.SKIPPED, reason="it needs files", seconds=0.0, items=0)
+    assert lines_of(nothing) == ["settings: nothing to do"]
+    assert lines_of(skipped) == ["settings: skipped: it needs files"]
